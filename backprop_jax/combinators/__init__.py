@@ -1,0 +1,27 @@
+"""Wiring. The chain rule lives here and nowhere else."""
+
+from backprop_jax.combinators.cast import cast
+from backprop_jax.combinators.chain import chain
+from backprop_jax.combinators.first import first
+from backprop_jax.combinators.parallel import fan_out, parallel
+from backprop_jax.combinators.remat import remat
+from backprop_jax.combinators.reparameterize import reparameterize, tie
+from backprop_jax.combinators.scan import scan
+from backprop_jax.combinators.select import select
+from backprop_jax.combinators.skip import skip
+from backprop_jax.combinators.with_backward import with_backward
+
+__all__ = [
+    "cast",
+    "chain",
+    "fan_out",
+    "first",
+    "parallel",
+    "remat",
+    "reparameterize",
+    "scan",
+    "select",
+    "skip",
+    "tie",
+    "with_backward",
+]

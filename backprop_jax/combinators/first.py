@@ -1,0 +1,39 @@
+"""A layer applied to the first component of its input, the others passed by."""
+
+from dataclasses import dataclass
+
+import jax
+
+from backprop_jax.core.cotangents import pull
+from backprop_jax.core.layer import Layer, PyTree
+
+__all__ = ["First", "first"]
+
+
+def first(layer: Layer) -> "First":
+    """`(x, *others) -> (layer(x), *others)`."""
+    return First(layer)
+
+
+@dataclass(frozen=True)
+class First(Layer):
+    """A layer on the first component of a tuple.
+
+        (y, *others) = (f(x), *others)
+
+    Params, state, saves: those of f.
+    Backward: (dx, *dothers) = (f'ᵀ dy, *dothers)
+    """
+
+    layer: Layer
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        return self.layer.init(key, x[0])
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        y, state, residuals = self.layer.forward(params, state, x[0])
+        return (y, *x[1:]), state, residuals
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        dparams, dx = pull(self.layer, params, residuals, dy[0])
+        return dparams, (dx, *dy[1:])

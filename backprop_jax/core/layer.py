@@ -1,0 +1,67 @@
+"""The contract: a layer is a value with three pure functions."""
+
+import abc
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+__all__ = ["Layer", "PyTree", "output_like"]
+
+PyTree = Any
+
+
+@dataclass(frozen=True)
+class Layer(abc.ABC):
+    """A differentiable function whose derivative is written by hand.
+
+    A layer is an immutable, hashable value: a frozen dataclass of hyper-parameters and sub-layers. It holds no arrays;
+    parameters and state live outside, as plain pytrees, and the three methods are pure functions of them.
+
+        params, state       = layer.init(key, x)
+        y, state, residuals = layer.forward(params, state, x)
+        dparams, dx         = layer.backward(params, residuals, dy)
+
+    Laws, all checked by `backprop_jax.testing.check_layer`:
+
+    1. A cotangent mirrors its primal: `dparams` mirrors `params`, `dx` mirrors `x`, `dy` mirrors `y`. `None` stands for
+       a leaf, or a whole subtree, whose cotangent is zero or does not exist (token ids, masks).
+    2. `backward` is the adjoint of the derivative of `forward`, and linear in `dy`.
+    3. `residuals` is a pytree of arrays and never holds a parameter: `backward` is handed `params`.
+    4. Both functions are pure, and the new state has the structure of the old.
+
+    State is whatever changes without a gradient: running statistics, PRNG keys, caches. A layer is abstract or final:
+    to change one method, wrap it.
+    """
+
+    def __init_subclass__(cls) -> None:
+        # dataclass writes a repr of every field unless the class has one.
+        cls.__repr__ = cls.__dict__.get("__repr__", Layer.__repr__)
+
+    def __repr__(self) -> str:
+        """The call that makes this layer, arguments at their defaults left out."""
+        shown = [field for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
+        unnamed = ("layer", "children")
+        values = {field.name: getattr(self, field.name) for field in shown}
+        # A function by its name: its repr is an address, which is another in every process.
+        texts = {name: getattr(value, "__name__", repr(value)) for name, value in values.items()}
+        text = ", ".join(text if name in unnamed else f"{name}={text}" for name, text in texts.items())
+        return f"{type(self).__name__}({text})"
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        """Parameters and state for inputs like `x`, a pytree of arrays or of `jax.ShapeDtypeStruct`."""
+        return (), ()
+
+    @abc.abstractmethod
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        """The output, the new state, and what `backward` needs beside the parameters."""
+
+    @abc.abstractmethod
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        """The cotangents of the parameters and of the input, given that of the output."""
+
+
+def output_like(layer: Layer, params: PyTree, state: PyTree, x: PyTree) -> PyTree:
+    """Shapes and dtypes of the output, without computing it."""
+    return jax.eval_shape(layer.forward, params, state, x)[0]

@@ -1,0 +1,65 @@
+"""Models are values, so a mode, a tap or a replaced rule is a rewrite of the value."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.children import Children
+from backprop_jax.core.layer import Layer, PyTree
+
+__all__ = ["eval_mode", "reseed", "rewrite", "rewrite_with_path"]
+
+
+def rewrite(layer: Layer, fn: Callable[[Layer], Layer]) -> Layer:
+    """The layer with `fn` applied to each layer in it, sub-layers before the layers that hold them, itself last."""
+    return rewrite_with_path(layer, lambda path, part: fn(part))
+
+
+def rewrite_with_path(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
+    """`rewrite` with `fn(path, layer)`, where `path` leads to the layer's parameters within those of the model.
+
+    Paths read like `"encoder/0"`. A field named `layer` adds nothing to the path: a combinator that holds one layer
+    there has that layer's parameters as its own.
+    """
+    return _rewrite(layer, "", fn)
+
+
+def _rewrite(layer: Layer, path: str, fn: Callable[[str, Layer], Layer]) -> Layer:
+    def join(name: str) -> str:
+        return f"{path}/{name}" if path else name
+
+    def part(name: str, value: Any) -> Any:
+        if isinstance(value, Layer):
+            return _rewrite(value, path if name == "layer" else join(name), fn)
+        if isinstance(value, Children):
+            return value.map(lambda child_name, child: _rewrite(child, join(child_name), fn))
+        return value
+
+    fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
+    rewritten = {name: part(name, value) for name, value in fields.items()}
+    return fn(path, dataclasses.replace(layer, **rewritten))
+
+
+def eval_mode(layer: Layer) -> Layer:
+    """The layer as it is used after training: every `train` field in it is False."""
+
+    def switch(part: Layer) -> Layer:
+        has_mode = any(field.name == "train" for field in dataclasses.fields(part))
+        return dataclasses.replace(part, train=False) if has_mode else part
+
+    return rewrite(layer, switch)
+
+
+def reseed(state: PyTree, key: jax.Array) -> PyTree:
+    """The state with every PRNG key in it replaced by one drawn from `key`; all else unchanged."""
+    leaves, structure = jax.tree.flatten(state)
+    fresh = [
+        jax.random.split(jax.random.fold_in(key, index), leaf.shape)
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        else leaf
+        for index, leaf in enumerate(leaves)
+    ]
+    return structure.unflatten(fresh)

@@ -1,0 +1,116 @@
+"""What a model is made of and what it saves, told before anything runs."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+
+from backprop_jax.core.children import Children
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.rewrite import rewrite_with_path
+
+__all__ = ["LayerSummary", "ModelSummary", "residual_bytes", "summarize"]
+
+
+def residual_bytes(layer: Layer, x: PyTree) -> int:
+    """Bytes that `forward` keeps for `backward` on inputs like `x`, under jit.
+
+    An array counts once however many layers save it, and the input counts where it is saved. Parameters do not count.
+    """
+    params, state = jax.eval_shape(layer.init, jax.random.key(0), x)
+    return saved_bytes(lambda params, state, x: layer.forward(params, state, x)[2], params, state, x)
+
+
+def saved_bytes(saves: Callable[..., PyTree], params: PyTree, *inputs: PyTree) -> int:
+    """Bytes of the distinct arrays that `saves(params, *inputs)` returns and that are not parameters."""
+    jaxpr = jax.make_jaxpr(saves)(params, *inputs).jaxpr
+    parameters = jaxpr.invars[: len(jax.tree.leaves(params))]
+    saved = {id(variable): variable.aval for variable in jaxpr.outvars if variable not in parameters}
+    return sum(aval.size * aval.dtype.itemsize for aval in saved.values())
+
+
+class LayerSummary(NamedTuple):
+    """One line of a model's table."""
+
+    path: str
+    layer: Layer
+    output: PyTree  # shapes and dtypes
+    parameters: int  # numbers, not bytes
+    residual_bytes: int  # of this layer alone
+
+
+class ModelSummary(NamedTuple):
+    """A model's table. Neighbours that save the same array share it, so the total may be less than the sum."""
+
+    layers: tuple[LayerSummary, ...]
+    parameters: int
+    residual_bytes: int
+
+    def __str__(self) -> str:
+        rows = [("path", "layer", "output", "parameters", "residual bytes")]
+        for path, layer, output, parameters, saved in self.layers:
+            shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(output))
+            rows.append((path, repr(layer), shapes, f"{parameters:,}", f"{saved:,}"))
+        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.residual_bytes:,}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for row in rows:
+            text = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
+            numbers = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+            lines.append("  ".join(text + numbers).rstrip())
+        return "\n".join(lines)
+
+
+def summarize(model: Layer, x: PyTree) -> ModelSummary:
+    """The model's layers on inputs like `x`, in the order in which they are called: print it, or read its fields.
+
+    A layer is listed once a call; the layers within a `scan` are listed once, as one step of it sees them.
+    """
+    lines: list[LayerSummary] = []
+    recorded = record_calls(
+        model, lambda path, layer, params, state, x, y: lines.append(_line(path, layer, params, x, y))
+    )
+    params, state = jax.eval_shape(model.init, jax.random.key(0), x)
+    jax.eval_shape(recorded.forward, params, state, x)
+    return ModelSummary(tuple(lines), _size(params), residual_bytes(model, x))
+
+
+def record_calls(model: Layer, observe: Callable[..., None]) -> Layer:
+    """The model with `observe(path, layer, params, state, x, y)` called at each forward of a layer that holds none."""
+
+    def wrap(path: str, layer: Layer) -> Layer:
+        has_parts = any(isinstance(part, Layer | Children) for part in vars(layer).values())
+        return layer if has_parts else Recorded(layer, path, observe)
+
+    return rewrite_with_path(model, wrap)
+
+
+@dataclass(frozen=True)
+class Recorded(Layer):
+    """A layer whose calls are observed. An observer is told of tracers where the model is traced."""
+
+    layer: Layer
+    path: str
+    observe: Callable[..., None]
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        return self.layer.init(key, x)
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        y, new_state, residuals = self.layer.forward(params, state, x)
+        self.observe(self.path, self.layer, params, state, x, y)
+        return y, new_state, residuals
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return self.layer.backward(params, residuals, dy)
+
+
+def _line(path: str, layer: Layer, params: PyTree, x: PyTree, y: PyTree) -> LayerSummary:
+    x, y = (jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree) for tree in (x, y))
+    return LayerSummary(path, layer, y, _size(params), residual_bytes(layer, x))
+
+
+def _size(params: PyTree) -> int:
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

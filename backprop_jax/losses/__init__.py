@@ -1,0 +1,16 @@
+"""Losses: layers without parameters whose input is `(prediction, target)`."""
+
+from backprop_jax.losses.binary import BinaryCrossEntropy, Hinge
+from backprop_jax.losses.cross_entropy import CrossEntropy
+from backprop_jax.losses.kl_divergence import KLDivergence
+from backprop_jax.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+
+__all__ = [
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+]

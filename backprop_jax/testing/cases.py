@@ -1,0 +1,101 @@
+"""A layer with everything that a check needs: parameters, state, an input and a cotangent, none of them special."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backprop_jax.core.cotangents import instantiate, is_differentiable, with_float0, without_float0
+from backprop_jax.core.layer import Layer, PyTree
+
+__all__ = [
+    "Case",
+    "autodiff",
+    "directional_difference",
+    "hand_written",
+    "inner",
+    "make_case",
+    "random_direction",
+    "random_like",
+    "to_dtype",
+]
+
+
+class Case(NamedTuple):
+    params: PyTree
+    state: PyTree
+    x: PyTree
+    dy: PyTree
+
+
+def make_case(layer: Layer, x: PyTree, random: np.random.Generator) -> Case:
+    """Parameters moved off their initial values (a bias of zero hides its own absence), and a random cotangent."""
+    params, state = jax.jit(layer.init)(jax.random.key(int(random.integers(2**31))), x)
+    noise = random_like(params, random)
+    moved = jax.tree.map(
+        lambda leaf, by: leaf if by is None else np.asarray(leaf + 0.3 * by, leaf.dtype), params, noise
+    )
+    y = jax.eval_shape(layer.forward, moved, state, x)[0]
+    return Case(moved, state, x, random_like(y, random))
+
+
+def random_like(tree: PyTree, random: np.random.Generator) -> PyTree:
+    """Normal draws in the shape of the differentiable leaves, None for the others: a random tangent or cotangent.
+
+    NumPy draws them, as it converts dtypes below: JAX would compile a program for every shape.
+    """
+
+    def draw(leaf):
+        return random.standard_normal(leaf.shape).astype(leaf.dtype) if is_differentiable(leaf) else None
+
+    return jax.tree.map(draw, tree)
+
+
+def to_dtype(tree: PyTree, dtype: jax.typing.DTypeLike) -> PyTree:
+    """The tree with its floating point leaves converted, as NumPy arrays."""
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf).astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
+    )
+
+
+def hand_written(layer: Layer, case: Case) -> tuple[PyTree, PyTree]:
+    """The output, and `(dparams, dx)` by the layer's own backward, with zeros for None."""
+    y, _, residuals = layer.forward(case.params, case.state, case.x)
+    dparams, dx = layer.backward(case.params, residuals, case.dy)
+    return y, instantiate((dparams, dx), (case.params, case.x))
+
+
+def autodiff(layer: Layer, case: Case) -> tuple[PyTree, PyTree]:
+    """The output, and `(dparams, dx)` by `jax.vjp` of the layer's forward."""
+    y, pullback = jax.vjp(lambda params, x: layer.forward(params, case.state, x)[0], case.params, case.x)
+    return y, without_float0(pullback(with_float0(case.dy, y)))
+
+
+def directional_difference(layer: Layer, case: Case, direction: tuple[PyTree, PyTree], step: float) -> jax.Array:
+    """The derivative of `<dy, y>` along a direction of `(params, x)`, by central differences; `None` does not move."""
+
+    def output_along(distance: float) -> jax.Array:
+        def move(tangent, primal):
+            return primal if tangent is None else primal + distance * tangent
+
+        moved = jax.tree.map(move, direction, (case.params, case.x), is_leaf=lambda node: node is None)
+        return inner(case.dy, layer.forward(moved[0], case.state, moved[1])[0])
+
+    return (output_along(step) - output_along(-step)) / (2 * step)
+
+
+def random_direction(layer: Layer, case: Case, random: np.random.Generator) -> tuple[PyTree, PyTree]:
+    """A random tangent of `(params, x)`, None for what the layer declares a constant by the cotangent None."""
+    _, _, residuals = jax.eval_shape(layer.forward, case.params, case.state, case.x)
+    return random_like(jax.eval_shape(layer.backward, case.params, residuals, case.dy), random)
+
+
+def inner(cotangent: PyTree, tangent: PyTree) -> jax.Array:
+    """The inner product over all leaves that the cotangent has."""
+
+    def product(left, right):
+        return None if left is None else jnp.sum(left * right)
+
+    products = jax.tree.map(product, cotangent, tangent, is_leaf=lambda node: node is None)
+    return sum(jax.tree.leaves(products), start=jnp.zeros(()))

@@ -1,0 +1,234 @@
+"""The laws of `Layer`, checked."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backprop_jax.core.cotangents import cast_like, is_differentiable
+from backprop_jax.core.interop import as_jax_function
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.summary import saved_bytes
+from backprop_jax.testing.cases import (
+    Case,
+    autodiff,
+    directional_difference,
+    hand_written,
+    inner,
+    make_case,
+    random_direction,
+    random_like,
+    to_dtype,
+)
+from backprop_jax.testing.compare import assert_close, assert_same_types, relative_error
+
+__all__ = ["LayerReport", "check_layer"]
+
+STEP = 1e-5  # of the central differences
+
+
+class LayerReport(NamedTuple):
+    """What a check measured: the largest relative error against each oracle, and the bytes saved."""
+
+    jax_vjp_float32: float
+    jax_vjp_float64: float
+    central_differences_float64: float | None
+    residual_bytes: int
+    residual_bytes_of_jax_vjp: int
+
+
+def check_layer(
+    layer: Layer,
+    x: PyTree,
+    *,
+    seed: int = 0,
+    residual_bytes: int | None = None,
+    smooth: bool = True,
+    computes_in: jax.typing.DTypeLike | None = None,
+) -> LayerReport:
+    """AssertionError, naming the law and the leaf, unless `layer` keeps the laws of `Layer` on the input `x`.
+
+    Checked on random parameters and cotangents: value semantics; structures, shapes and dtypes of cotangents and state;
+    the gradient against `jax.vjp` of forward in float32 and float64 and against central differences in float64;
+    linearity; `None` as zero; with and without jit, under vmap and scan; through `as_jax_function` under `jax.grad`; in
+    bfloat16, where the error may be 1.5 times that of `jax.vjp`; residuals are arrays, none of them a parameter, and at
+    most `residual_bytes` bytes (those of `jax.vjp` of the same forward if not given).
+
+    `smooth=False` leaves out the central differences: at a tie or a kink they say nothing. `computes_in` names the dtype
+    of a layer that fixes its own, such as `cast`: tolerances are then those of that dtype.
+    """
+    case = make_case(layer, x, np.random.default_rng(seed))
+    float32, float64 = 2e-5, 1e-12
+    if computes_in is not None:
+        float32 = float64 = 4 * float(jnp.finfo(computes_in).eps)
+        smooth = False
+    try:
+        _check_value_semantics(layer)
+        _check_types(layer, case)
+        saved, saved_by_vjp = _check_residuals(layer, case, residual_bytes)
+        float32_error = _check_float32(layer, case, float32)
+        if computes_in is None:
+            _check_bfloat16(layer, case)
+        float64_error, differences = _check_float64(layer, case, float64, smooth)
+    except AssertionError as error:
+        shapes = jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", x)
+        raise AssertionError(f"{layer} on {shapes}: {error}") from error
+    return LayerReport(float32_error, float64_error, differences, saved, saved_by_vjp)
+
+
+def _check_value_semantics(layer: Layer) -> None:
+    rebuilt = dataclasses.replace(layer)
+    assert rebuilt == layer and hash(rebuilt) == hash(layer), "a rebuilt layer is not equal to the layer"
+
+
+def _check_types(layer: Layer, case: Case) -> None:
+    y, new_state, residuals = jax.eval_shape(layer.forward, case.params, case.state, case.x)
+    for leaf in jax.tree.leaves((y, residuals)):
+        assert hasattr(leaf, "dtype"), f"output and residuals are made of arrays, not of {type(leaf).__name__}"
+    described = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (new_state, case.state))
+    assert described[0] == described[1], f"the new state {described[0]} has not the form of the old, {described[1]}"
+    dparams, dx = jax.eval_shape(layer.backward, case.params, residuals, case.dy)
+    assert_same_types(dparams, case.params, "dparams")
+    assert_same_types(dx, case.x, "dx")
+
+
+def _check_residuals(layer: Layer, case: Case, bound: int | None) -> tuple[int, int]:
+    def ours(params: PyTree, state: PyTree, x: PyTree) -> PyTree:
+        return layer.forward(params, state, x)[2]
+
+    def of_vjp(params: PyTree, state: PyTree, x: PyTree) -> PyTree:
+        return jax.vjp(lambda params, x: layer.forward(params, state, x)[0], params, x)[1]
+
+    jaxpr = jax.make_jaxpr(ours)(*case[:3]).jaxpr
+    parameters = jaxpr.invars[: len(jax.tree.leaves(case.params))]
+    held = [parameters.index(variable) for variable in jaxpr.outvars if variable in parameters]
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(case.params)]
+    assert not held, f"residuals hold the parameter {', '.join(paths[number] for number in held)}"
+    saved, saved_by_vjp = saved_bytes(ours, *case[:3]), saved_bytes(of_vjp, *case[:3])
+    limit = saved_by_vjp if bound is None else bound
+    source = "what jax.vjp saves" if bound is None else "the bound"
+    assert saved <= limit, f"residuals take {saved} bytes, and {source} is {limit}"
+    return saved, saved_by_vjp
+
+
+def _check_float32(layer: Layer, case: Case, tolerance: float) -> float:
+    """Against `jax.vjp`, with and without jit, under vmap and scan, through `as_jax_function`: in one compilation."""
+    flip = lambda leaf: leaf[..., ::-1] if leaf.ndim and is_differentiable(leaf) else leaf
+    other = case._replace(x=jax.tree.map(flip, case.x), dy=jax.tree.map(lambda leaf: -2 * leaf, case.dy))
+
+    def run(x: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return hand_written(layer, case._replace(x=x, dy=dy))
+
+    def through_jax_grad(case: Case) -> PyTree:
+        function = as_jax_function(layer)
+
+        def objective(params: PyTree, x: PyTree) -> jax.Array:
+            return inner(case.dy, function(params, case.state, x)[0])
+
+        by_grad = jax.grad(objective, argnums=(0, 1), allow_int=True)(case.params, case.x)
+        keep = lambda leaf, primal: leaf if is_differentiable(primal) else None
+        return jax.tree.map(keep, by_grad, (case.params, case.x))
+
+    def everything(case: Case, other: Case) -> dict[str, PyTree]:
+        both = jax.tree.map(lambda *leaves: jnp.stack(leaves), (case.x, case.dy), (other.x, other.dy))
+        looped = [run(case.x, case.dy), run(other.x, other.dy)]
+        return {
+            "hand": looped[0],
+            "vjp": autodiff(layer, case),
+            "grad": through_jax_grad(case),
+            "loop": jax.tree.map(lambda *leaves: jnp.stack(leaves), *looped),
+            "vmap": jax.vmap(run)(*both),
+            "scan": jax.lax.map(lambda one: run(*one), both),
+        }
+
+    result = jax.jit(everything)(case, other)
+    (y, gradient), (y_expected, expected) = result["hand"], result["vjp"]
+    assert_close(y, y_expected, tolerance, "forward against forward under jax.vjp")
+    error = assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float32")
+    assert_close(_named(result["grad"]), _named(gradient), tolerance, "jax.grad through as_jax_function")
+    assert_close(result["vmap"], result["loop"], tolerance, "under vmap against a loop")
+    assert_close(result["scan"], result["loop"], tolerance, "under scan against a loop")
+    eager = Case(*(jax.tree.map(jnp.asarray, part) for part in case))
+    assert_close(hand_written(layer, eager), result["hand"], tolerance, "without jit against with")
+    return error
+
+
+def _check_bfloat16(layer: Layer, case: Case) -> None:
+    low = _converted(layer, case, jnp.bfloat16)
+    _check_types(layer, low)
+    (_, ours), (_, theirs) = jax.jit(lambda case: (hand_written(layer, case), autodiff(layer, case)))(low)
+    with jax.enable_x64(True):
+        _, exact = jax.jit(lambda case: autodiff(layer, case))(_converted(layer, low, jnp.float64))
+    rounding = float(jnp.finfo(jnp.bfloat16).eps) / 2
+    for name, part in _named(exact).items():
+        allowed = 1.5 * relative_error(_named(theirs)[name], part) + rounding
+        assert_close(
+            _named(ours)[name],
+            part,
+            allowed,
+            f"{name} in bfloat16 against float64, 1.5 times the error of jax.vjp allowed",
+        )
+
+
+def _check_float64(layer: Layer, case: Case, tolerance: float, smooth: bool) -> tuple[float, float | None]:
+    """Against `jax.vjp` and central differences, and linearity in dy: in one compilation."""
+    with jax.enable_x64(True):
+        case = _converted(layer, case, jnp.float64)
+        random = np.random.default_rng(7)
+        other_dy = random_like(case.dy, random)
+        direction = random_direction(layer, case, random)
+        leaves, structure = jax.tree.flatten(case.dy)
+        partial_cotangents = [
+            tuple(
+                structure.unflatten([*leaves[:n], zero, *leaves[n + 1 :]]) for zero in (None, jnp.zeros_like(leaves[n]))
+            )
+            for n in range(len(leaves) if len(leaves) > 1 else 0)
+        ]
+
+        def everything(case: Case, other_dy: PyTree, partial_cotangents: list) -> dict[str, PyTree]:
+            backward = lambda dy: hand_written(layer, case._replace(dy=dy))[1]
+            combine = lambda left, right: jax.tree.map(lambda a, b: 3 * a - 0.5 * b, left, right)
+            return {
+                "hand": backward(case.dy),
+                "vjp": autodiff(layer, case)[1],
+                "combined before": backward(combine(case.dy, other_dy)),
+                "combined after": combine(backward(case.dy), backward(other_dy)),
+                "none and zero": [tuple(map(backward, pair)) for pair in partial_cotangents],
+                "difference": directional_difference(layer, case, direction, STEP) if smooth else None,
+            }
+
+        result = jax.jit(everything)(case, other_dy, partial_cotangents)
+        gradient = result["hand"]
+        error = assert_close(_named(gradient), _named(result["vjp"]), tolerance, "gradient against jax.vjp in float64")
+        linear = "backward of 3 dy - dy'/2 against 3 backward(dy) - backward(dy')/2"
+        assert_close(_named(result["combined before"]), _named(result["combined after"]), max(1e-9, tolerance), linear)
+        for number, pair in enumerate(result["none and zero"]):
+            assert_close(*map(_named, pair), tolerance, f"None for output leaf {number} against zeros")
+        if not smooth:
+            return error, None
+        return error, _assert_derivative(gradient, direction, float(result["difference"]))
+
+
+def _assert_derivative(gradient: PyTree, direction: PyTree, difference: float) -> float:
+    derivative = float(inner(direction, gradient))
+    size = sum(float(jnp.sum(jnp.abs(leaf))) for leaf in jax.tree.leaves(gradient))
+    error = abs(derivative - difference) / max(abs(derivative), 1e-3 * size, 1e-12)
+    if not error <= 1e-6:
+        raise AssertionError(
+            f"the derivative along a random direction is {derivative:.9g}, by central differences {difference:.9g}"
+        )
+    return error
+
+
+def _converted(layer: Layer, case: Case, dtype: jax.typing.DTypeLike) -> Case:
+    """The case in another dtype, its cotangent in whatever dtype the output then has."""
+    case = Case(*(to_dtype(part, dtype) for part in case))
+    y = jax.eval_shape(layer.forward, case.params, case.state, case.x)[0]
+    return case._replace(dy=cast_like(case.dy, y))
+
+
+def _named(gradient: tuple[PyTree, PyTree]) -> dict[str, PyTree]:
+    """So that messages say `dparams` and `dx`."""
+    return {"dparams": gradient[0], "dx": gradient[1]}

@@ -1,0 +1,77 @@
+"""One step of training, one step of evaluation: forward, loss, backward, update under one jit."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.objective import value_and_grad
+from backprop_jax.core.rewrite import eval_mode
+from backprop_jax.optim import apply_updates
+
+__all__ = ["Training", "make_evaluation", "make_step", "start"]
+
+
+class GradientTransform(Protocol):
+    """What an optimizer is: ours or optax's."""
+
+    init: Callable[..., Any]
+    update: Callable[..., Any]
+
+
+class Training(NamedTuple):
+    """All that training changes."""
+
+    params: PyTree
+    state: PyTree
+    optimizer_state: PyTree
+
+
+def start(objective: Layer, optimizer: GradientTransform, key: jax.Array, batch: PyTree) -> Training:
+    """Fresh parameters, state and optimizer state for batches like `batch`."""
+    return _start(objective, optimizer, key, batch)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _start(objective: Layer, optimizer: Any, key: jax.Array, batch: PyTree) -> Training:
+    params, state = objective.init(key, batch)
+    return Training(params, state, optimizer.init(params))
+
+
+def make_step(
+    objective: Layer,
+    optimizer: GradientTransform,
+    watch: Callable[[PyTree], PyTree] | None = None,
+    differentiate: Callable[[Layer], Callable] = value_and_grad,
+) -> Callable[[Training, PyTree], tuple[Training, Any]]:
+    """The compiled step `(training, batch) -> (training, loss)`, or `(training, (loss, watch(gradient)))` with `watch`.
+
+    The buffers of `training` are donated: the old value is gone after the call. Objective and optimizer are values, so
+    steps made of equal ones share one compilation; give `watch` and `differentiate` as named functions for the same
+    reason. `differentiate` stands in for `value_and_grad`, to compare with another way to the gradient.
+    """
+    return partial(_step, objective, optimizer, watch, differentiate)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
+def _step(
+    objective: Layer, optimizer: Any, watch: Any, differentiate: Any, training: Training, batch: PyTree
+) -> tuple[Training, Any]:
+    params, state, optimizer_state = training
+    (loss, state), gradient = differentiate(objective)(params, state, batch)
+    updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+    training = Training(apply_updates(params, updates), state, optimizer_state)
+    return training, loss if watch is None else (loss, watch(gradient))
+
+
+def make_evaluation(model: Layer) -> Callable[[PyTree, PyTree, PyTree], PyTree]:
+    """The compiled function `(params, state, x) -> y` of the model in eval mode; state is read, not changed."""
+    return partial(_evaluate, eval_mode(model))
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(model: Layer, params: PyTree, state: PyTree, x: PyTree) -> PyTree:
+    y, _, _ = model.forward(params, state, x)
+    return y

@@ -1,0 +1,60 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import backprop_jax as bp
+from tests.catalogue import normal
+
+
+def test_positional_layers_make_tuples_and_keyword_layers_make_dicts() -> None:
+    by_position = bp.chain(bp.Dense(4), bp.ReLU(), bp.Dense(2))
+    by_name = bp.chain(hidden=bp.Dense(4), activation=bp.ReLU(), readout=bp.Dense(2))
+    x, key = normal(3, 5), jax.random.key(0)
+    tuples, _ = by_position.init(key, x)
+    dicts, _ = by_name.init(key, x)
+    assert isinstance(tuples, tuple) and list(dicts) == ["hidden", "activation", "readout"]
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), tuples, tuple(dicts.values())))
+    y, _, residuals = by_name.forward(dicts, {"hidden": (), "activation": (), "readout": ()}, x)
+    dparams, _ = by_name.backward(dicts, residuals, y)
+    assert jax.tree.structure(dparams) == jax.tree.structure(dicts)
+
+
+def test_the_chain_rule_by_hand() -> None:
+    """y = tanh(2 x) * 3, so dy/dx = 6 (1 - tanh(2 x)²)."""
+    model = bp.chain(bp.Dense(1, use_bias=False), bp.Tanh(), bp.Dense(1, use_bias=False))
+    params = ({"w": jnp.array([[2.0]])}, (), {"w": jnp.array([[3.0]])})
+    _, _, residuals = model.forward(params, ((), (), ()), jnp.array([[0.25]]))
+    _, dx = model.backward(params, residuals, jnp.array([[1.0]]))
+    assert float(dx[0, 0]) == pytest.approx(6 * (1 - math.tanh(0.5) ** 2), rel=1e-6)
+
+
+def test_equal_chains_share_one_compilation() -> None:
+    traced = []
+
+    def forward(model, params, state, x):
+        traced.append(None)
+        return model.forward(params, state, x)[0]
+
+    compiled = jax.jit(forward, static_argnums=0)
+    make = lambda: bp.chain(bp.Dense(4), bp.skip(bp.chain(bp.LayerNorm(), bp.GELU())))
+    params, state = make().init(jax.random.key(0), normal(3, 5))
+    compiled(make(), params, state, normal(3, 5))
+    compiled(make(), params, state, normal(3, 5))
+    assert len(traced) == 1
+
+
+def test_where_no_cotangent_arrives_nothing_is_computed() -> None:
+    model = bp.chain(bp.Dense(4), bp.fan_out(bp.Dense(2), bp.Dense(3)), bp.select(1))
+    params, state = model.init(jax.random.key(0), normal(3, 5))
+    y, _, residuals = model.forward(params, state, normal(3, 5))
+    dparams, _ = model.backward(params, residuals, y)
+    assert dparams[1][0] is None and dparams[1][1] is not None
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="either all by position or all by keyword"):
+        bp.chain(bp.ReLU(), last=bp.ReLU())
+    with pytest.raises(TypeError, match="chain takes layers, not <function"):
+        bp.chain(bp.ReLU(), lambda x: x)

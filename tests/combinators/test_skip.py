@@ -1,0 +1,18 @@
+import jax
+import pytest
+
+import backprop_jax as bp
+from tests.catalogue import normal
+
+
+def test_a_layer_that_changes_the_shape_is_named() -> None:
+    layer = bp.skip(bp.Dense(3))
+    params, state = layer.init(jax.random.key(0), normal(4, 5))
+    with pytest.raises(
+        ValueError, match=r"skip needs a layer that keeps the shape of its input, but Dense\(features=3\) maps"
+    ):
+        layer.forward(params, state, normal(4, 5))
+
+
+def test_nothing_is_saved_beside_what_the_layer_saves() -> None:
+    assert bp.residual_bytes(bp.skip(bp.Tanh()), normal(4, 5)) == bp.residual_bytes(bp.Tanh(), normal(4, 5))

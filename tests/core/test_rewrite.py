@@ -1,0 +1,54 @@
+import jax
+import jax.numpy as jnp
+
+import backprop_jax as bp
+
+model = bp.chain(
+    embed=bp.Embedding(5, 4),
+    blocks=bp.scan(bp.skip(bp.chain(bp.LayerNorm(), bp.Dropout(0.1))), 2),
+    heads=bp.fan_out(bp.Dense(2), bp.chain(bp.Dense(3), bp.Dropout(0.2))),
+)
+
+
+def test_paths_lead_to_the_parameters() -> None:
+    params, _ = jax.eval_shape(model.init, jax.random.key(0), jnp.arange(3))
+    paths = {}
+    bp.rewrite_with_path(model, lambda path, layer: paths.setdefault(path, layer) and layer)
+    for path, layer in paths.items():
+        entry = params
+        for name in path.split("/") if path else ():
+            entry = entry[name] if isinstance(entry, dict) else entry[int(name)] if name.isdigit() else ()
+        if isinstance(layer, bp.Dense | bp.LayerNorm):
+            assert isinstance(entry, dict) and set(entry) in ({"w", "b"}, {"scale", "shift"}), path
+    assert {"embed", "blocks/0", "heads/0", "heads/1/0"} <= set(paths)
+
+
+def test_sub_layers_come_before_the_layers_that_hold_them() -> None:
+    seen = []
+    bp.rewrite(bp.chain(bp.ReLU(), bp.skip(bp.Tanh())), lambda layer: seen.append(type(layer).__name__) or layer)
+    assert seen == ["ReLU", "Tanh", "Skip", "Chain"]
+
+
+def test_nothing_to_change_gives_an_equal_model() -> None:
+    assert bp.rewrite(model, lambda layer: layer) == model
+
+
+def test_eval_mode_reaches_every_layer() -> None:
+    modes = []
+    bp.rewrite(
+        bp.eval_mode(model), lambda layer: modes.append(layer.train) or layer if hasattr(layer, "train") else layer
+    )
+    assert modes == [False, False]
+
+
+def test_reseed_replaces_every_key_and_nothing_else() -> None:
+    _, state = model.init(jax.random.key(0), jnp.arange(3))
+    state = {**state, "embed": jnp.arange(2)}
+    fresh = bp.reseed(state, jax.random.key(1))
+    assert jax.tree.structure(fresh) == jax.tree.structure(state)
+    assert fresh["embed"] is state["embed"]
+    keys = [
+        jax.random.key_data(leaf) for leaf in jax.tree.leaves(fresh) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    ]
+    assert [key.shape for key in keys] == [(2, 2), (2,)]  # scan's keys have its axis
+    assert len({tuple(row) for key in keys for row in key.reshape(-1, 2).tolist()}) == 3

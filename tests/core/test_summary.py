@@ -1,0 +1,45 @@
+import jax
+import jax.numpy as jnp
+
+import backprop_jax as bp
+from tests.catalogue import normal
+
+B, D = 4, 5
+model = bp.chain(bp.Dense(8), bp.Tanh(), bp.skip(bp.chain(norm=bp.LayerNorm(), dense=bp.Dense(8))), bp.Dense(3))
+x = normal(B, D)
+
+
+def test_one_line_for_each_call_of_a_layer() -> None:
+    summary = bp.summarize(model, x)
+    assert [line.path for line in summary.layers] == ["0", "1", "2/norm", "2/dense", "3"]
+    assert [line.parameters for line in summary.layers] == [48, 0, 16, 72, 27]
+    assert summary.parameters == 163
+    assert summary.layers[-1].output.shape == (B, 3)
+
+
+def test_an_array_saved_twice_counts_once_in_the_total() -> None:
+    """Tanh's output is the norm's input; the norm's output is the dense layer's; the sum is the last one's."""
+    wide = B * 8 * 4
+    assert bp.residual_bytes(model, x) == x.nbytes + wide + 2 * B * 4 + wide + wide
+    assert sum(line.residual_bytes for line in bp.summarize(model, x).layers) > bp.residual_bytes(model, x)
+
+
+def test_nothing_is_computed() -> None:
+    huge = jax.ShapeDtypeStruct((10**6, 10**5), jnp.float32)
+    assert bp.residual_bytes(bp.Dense(10), huge) == 4 * 10**11
+    assert bp.summarize(bp.Dense(10), huge).parameters == 10**6 + 10
+
+
+def test_layers_within_a_scan_are_listed_once() -> None:
+    scanned = bp.scan(bp.skip(bp.Dense(D)), 7)
+    summary = bp.summarize(scanned, x)
+    assert [(line.path, line.parameters) for line in summary.layers] == [("", D * D + D)]
+    assert summary.parameters == 7 * (D * D + D)
+    assert summary.residual_bytes == 7 * x.nbytes
+
+
+def test_the_table_lines_up() -> None:
+    lines = str(bp.summarize(model, x)).splitlines()
+    assert lines[0].split() == ["path", "layer", "output", "parameters", "residual", "bytes"]
+    assert "Dense(features=8)" in lines[1] and "float32[4, 8]" in lines[1]
+    assert lines[-1].split() == ["total", "163", f"{bp.residual_bytes(model, x):,}"]

@@ -1,0 +1,65 @@
+"""Every public layer, loss and combinator keeps the laws, on every row of the catalogue."""
+
+import inspect
+
+import jax
+import pytest
+
+import backprop_jax as bp
+from backprop_jax import losses
+from backprop_jax.core.summary import saved_bytes
+from backprop_jax.testing import check_layer
+from tests.catalogue import COMBINATORS, LAYERS, LOSSES, Row, normal
+
+ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
+
+# Public names that make no layer of their own.
+TOOLS = {
+    "Children", "Layer", "Static", "Template", "as_jax_function", "eval_mode", "reseed", "residual_bytes", "rewrite",
+    "rewrite_with_path", "summarize", "value_and_grad",
+}  # fmt: skip
+
+
+def test_every_public_name_has_a_row() -> None:
+    public = {name for name in bp.__all__ if not name.startswith("_") and not inspect.ismodule(getattr(bp, name))}
+    assert {row.name for row in ROWS} == (public - TOOLS) | set(losses.__all__)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_laws(row: Row) -> None:
+    check_layer(row.layer, row.x, **row.options)
+
+
+def _composable() -> list[bp.Layer]:
+    """One of each layer that maps an array (4, 6) to an array, so that any two can be neighbours."""
+    makers = {
+        "Reshape": lambda: bp.Reshape((2, 3)),
+        "Transpose": lambda: bp.Transpose((1, 0)),
+        "Dense": lambda: bp.Dense(6),
+    }
+    makers |= {"Dropout": lambda: bp.Dropout(0.5), "ReLU": bp.ReLU}
+    others = {row.name for row in LAYERS} - {"Embedding", "Sum", "Concatenate"}
+    leaves = [makers.get(name, getattr(bp, name))() for name in sorted(others)]
+    return [*leaves, bp.skip(bp.Dense(6)), bp.from_function(jax.numpy.sin)]
+
+
+def _fit(first: bp.Layer, second: bp.Layer) -> bool:
+    """Reshape makes three axes of two and widths of 3, Transpose a batch of 6."""
+    three_axes = isinstance(first, bp.Reshape) and isinstance(second, bp.Transpose | bp.Reshape | bp.Skip)
+    return not three_axes and not (isinstance(first, bp.Transpose) and isinstance(second, bp.Reshape | bp.Skip))
+
+
+@pytest.mark.parametrize("first", _composable(), ids=repr)
+def test_no_pair_of_neighbours_saves_more_than_jax_vjp(first: bp.Layer) -> None:
+    x = normal(4, 6)
+    for second in _composable():
+        if not _fit(first, second):
+            continue
+        pair = bp.chain(first, second)
+        params, state = jax.eval_shape(pair.init, jax.random.key(0), x)
+
+        def of_vjp(params, state, x, pair=pair):
+            return jax.vjp(lambda params, x: pair.forward(params, state, x)[0], params, x)[1]
+
+        saved, by_vjp = bp.residual_bytes(pair, x), saved_bytes(of_vjp, params, state, x)
+        assert saved <= by_vjp, f"{pair} saves {saved} bytes, jax.vjp {by_vjp}"
