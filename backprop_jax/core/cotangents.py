@@ -1,6 +1,7 @@
 """The algebra of cotangents. A cotangent mirrors its primal; `None` is the zero that needs no memory."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,18 @@ def is_differentiable(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
 
 
 def pull(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-    """`layer.backward`, skipped where no cotangent arrives. Combinators call their children through it."""
+    """`layer.backward`, skipped where no cotangent arrives. Combinators call their children through it.
+
+    Layers are values, so equal ones on equal types are traced and lowered once, however often a model holds them.
+    `jax.disable_jit()` makes each a plain call again.
+    """
     if not jax.tree.leaves(dy):
         return None, None
+    return _backward(layer, params, residuals, dy)
+
+
+@partial(jax.jit, static_argnums=0)
+def _backward(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
     return layer.backward(params, residuals, dy)
 
 

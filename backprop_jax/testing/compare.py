@@ -73,5 +73,6 @@ def _relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
     if not actual.size:
         return 0.0
     scale = max(float(np.max(np.abs(expected))), np.finfo(np.float32).tiny)
-    difference = np.where(actual == expected, 0.0, np.abs(actual - expected))  # equal infinities do not differ
+    with np.errstate(invalid="ignore"):  # equal infinities do not differ, though inf - inf is no number
+        difference = np.where(actual == expected, 0.0, np.abs(actual - expected))
     return float(np.max(difference)) / scale
