@@ -7,6 +7,7 @@ import jax
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.ordering import in_order
 
 __all__ = ["Chain", "chain"]
 
@@ -52,7 +53,13 @@ class Chain(Layer):
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         dparams = []
-        for layer, layer_params, layer_residuals in reversed(self.children.zip(params, residuals)):
+        calls = self.children.zip(params, residuals)
+        first_with_params = next((i for i, (_, own, _) in enumerate(calls) if jax.tree.leaves(own)), len(calls))
+        for i, (layer, layer_params, layer_residuals) in reversed(list(enumerate(calls))):
             layer_dparams, dy = pull(layer, layer_params, layer_residuals, dy)
+            if i > first_with_params:
+                # Parameters are read for dx, and an optimizer writes their update over them. Unless the gradient waits
+                # for dx, XLA copies every weight to be safe. At the first parameters nobody may need dx at all.
+                dy, layer_dparams = in_order(dy, layer_dparams)
             dparams.append(layer_dparams)
         return self.children.pack(reversed(dparams)), dy

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
-from jax import lax
 
 from backprop_jax.combinators.chain import chain
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.ordering import in_order
 
 __all__ = ["Remat", "remat"]
 
@@ -39,22 +38,7 @@ class Remat(Layer):
         return y, new_state, (state, x)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-        (state, x), dy = _after(dy, residuals)
+        # Or else XLA would see the same expression twice, and keep the first result alive instead of recomputing it.
+        dy, (state, x) = in_order(dy, residuals)
         _, _, recomputed = self.layer.forward(params, state, x)
         return self.layer.backward(params, recomputed, dy)
-
-
-def _after(dy: PyTree, residuals: PyTree) -> tuple[PyTree, PyTree]:
-    """Both arguments, unchanged, in a form that keeps XLA from computing on the residuals before it has dy.
-
-    Without the barrier XLA would also see the same expression twice and keep the first result alive instead.
-    """
-    residuals, dy = lax.optimization_barrier((residuals, dy))
-    if jax.__version_info__ >= (0, 11):
-        return residuals, dy
-    # On CPU this version forgets the barrier before it orders the instructions, and recomputes everything at once and
-    # early. So dy enters by arithmetic: n (n + 1) is even, which XLA does not know.
-    number = next((leaf.ravel()[0].astype(int) for leaf in jax.tree.leaves(dy) if leaf.size), jnp.zeros((), int))
-    zero = (number * (number + 1)) % 2
-    numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.number)
-    return jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype) if numeric(leaf) else leaf, residuals), dy
