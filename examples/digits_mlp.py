@@ -42,10 +42,9 @@ first_batch = next(bp.data.batches(digits.train, batch_size))
 training = bp.train.start(objective, optimizer, jax.random.key(0), first_batch)
 
 # 5. The hand-written gradient, beside that of jax.grad on the same forward pass.
-(loss, _), by_hand = jax.jit(bp.value_and_grad(objective))(training.params, training.state, first_batch)
-by_autodiff = jax.jit(jax.grad(lambda params: objective.forward(params, training.state, first_batch)[0]))(
-    training.params
-)
+params, state, _ = training
+(loss, _), by_hand = jax.jit(bp.value_and_grad(objective))(params, state, first_batch)
+by_autodiff = jax.jit(jax.grad(lambda params: objective.forward(params, state, first_batch)[0]))(params)
 difference = max(jax.tree.leaves(jax.tree.map(lambda a, b: float(abs(a - b).max()), by_hand, by_autodiff)))
 print(f"\nfirst loss {loss:.3f}; largest difference from jax.grad {difference:.1e}\n")
 

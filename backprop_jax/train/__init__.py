@@ -1,0 +1,33 @@
+"""Training: the step, the loop around it, and what it leaves behind."""
+
+from backprop_jax.train.checkpoint import load_params, save_params
+from backprop_jax.train.evaluate import Evaluation, confusion_matrix, evaluate
+from backprop_jax.train.fit import Epoch, Fit, Progress, fit
+from backprop_jax.train.gradient_norms import gradient_norms
+from backprop_jax.train.history import save_history
+from backprop_jax.train.progress import show_progress
+from backprop_jax.train.report import save_report
+from backprop_jax.train.step import Training, make_evaluation, make_step, start
+from backprop_jax.train.step_time import StepTimes, step_times
+
+__all__ = [
+    "Epoch",
+    "Evaluation",
+    "Fit",
+    "Progress",
+    "StepTimes",
+    "Training",
+    "confusion_matrix",
+    "evaluate",
+    "fit",
+    "gradient_norms",
+    "load_params",
+    "make_evaluation",
+    "make_step",
+    "save_history",
+    "save_params",
+    "save_report",
+    "show_progress",
+    "start",
+    "step_times",
+]

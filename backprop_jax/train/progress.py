@@ -1,0 +1,62 @@
+"""What a person sees of a training while it runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from backprop_jax.train.fit import Epoch, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["show_progress"]
+
+Reporters = tuple[Callable[[Epoch], None], Callable[[Progress], None]]
+
+
+@contextmanager
+def show_progress(console: "Console", steps: int) -> Iterator[Reporters]:
+    """The callbacks `(on_epoch, on_progress)` for `fit`: a live bar on a terminal, one plain line an epoch elsewhere.
+
+    `steps` is the number of steps of the whole training.
+    """
+    if not console.is_terminal:
+        yield (lambda epoch: console.print(_line(epoch))), (lambda progress: None)
+        return
+
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    # 80 characters in all, for the narrowest terminals.
+    columns = (
+        TextColumn("epoch {task.fields[epoch]:>5}"),
+        BarColumn(bar_width=10),
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("validation {task.fields[accuracy]:>6}"),
+        TextColumn("{task.fields[speed]:>7} images/s"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("train", total=steps, epoch="-", loss="-.---", accuracy="-", speed="-")
+
+        def on_progress(progress: Progress) -> None:
+            bar.update(
+                task,
+                completed=progress.step,
+                epoch=f"{progress.epoch}/{progress.epochs}",
+                loss=f"{progress.loss:.3f}",
+                speed=f"{progress.images_per_second:,.0f}",
+            )
+
+        def on_epoch(epoch: Epoch) -> None:
+            bar.update(task, completed=epoch.step, accuracy=f"{epoch.validation_accuracy:.1%}")
+
+        yield on_epoch, on_progress
+
+
+def _line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.epoch:>3}   loss {epoch.train_loss:.4f}   accuracy {epoch.train_accuracy:7.2%}   "
+        f"validation loss {epoch.validation_loss:.4f}   validation accuracy {epoch.validation_accuracy:7.2%}   "
+        f"{epoch.images_per_second:>9,.0f} images/s"
+    )

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from backprop_jax.cli.flags import TrainDigits, parse
+from backprop_jax.cli.refused import Refused
+
+
+def test_without_flags_all_have_their_defaults() -> None:
+    assert parse(["train", "digits"]) == TrainDigits()
+
+
+def test_flags_arrive() -> None:
+    arguments = "train digits --model linear --learning-rate 1e-2 --out here --no-cross-check"
+    flags = parse(arguments.split())
+    assert flags == TrainDigits(model="linear", learning_rate=0.01, out=Path("here"), cross_check=False)
+
+
+def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["train", "digits", "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    for field in TrainDigits.__dataclass_fields__:
+        assert f"--{field.replace('_', '-')}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "Missing subcommand: Expected one of {train}."),
+        ("train", "Missing subcommand: Expected one of {digits}."),
+        ("trian digits", "Unrecognized options: trian"),
+        ("train digits --widht 3", "Unrecognized options: --widht, 3"),
+        ("train digits --model cnn", "invalid choice 'cnn' for argument '--model'"),
+        ("train digits --data cifar", "invalid choice 'cifar' for argument '--data'"),
+        ("train digits --optimizer lion", "invalid choice 'lion' for argument '--optimizer'"),
+        ("train digits --width wide", "Error parsing --width"),
+        ("train digits --epochs", "Missing value for argument '--epochs'"),
+        ("train digits --learning-rate 0", "--learning-rate must be a positive number, not 0.0"),
+        ("train digits --learning-rate -1", "--learning-rate must be a positive number, not -1.0"),
+        ("train digits --learning-rate nan", "--learning-rate must be a positive number, not nan"),
+        ("train digits --learning-rate inf", "--learning-rate must be a positive number, not inf"),
+        ("train digits --epochs -1", "--epochs must be 0 or more, not -1"),
+        ("train digits --batch-size 0", "--batch-size must be 1 or more, not 0"),
+        ("train digits --width 0", "--width must be 1 or more, not 0"),
+        ("train digits --depth -1", "--depth must be 0 or more, not -1"),
+        ("train digits --dropout 1", "--dropout must be at least 0 and less than 1, not 1.0"),
+        ("train digits --label-smoothing nan", "--label-smoothing must be at least 0 and less than 1, not nan"),
+        ("train digits --weight-decay -0.1", "--weight-decay must be 0 or more, not -0.1"),
+        ("train digits --seed -1", "--seed must be from 0"),
+    ],
+)
+def test_bad_flags_are_refused_in_one_line(arguments: str, message: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(arguments.split())
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.status == 2

@@ -1,0 +1,33 @@
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from backprop_jax import cli
+
+
+def test_missing_extras_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("tyro", "rich") else find_spec(name))
+    assert cli.main(["train", "digits"]) == 1
+    assert capsys.readouterr().err == (
+        "backprop-jax: error: rich, tyro not installed: pip install 'backprop-jax[cli]'\n"
+    )
+
+
+def test_an_interrupt_outside_training_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(flags: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["backprop_jax.cli.train_digits"], "train_digits", interrupt)
+    assert cli.main(["train", "digits"]) == 130
+    assert capsys.readouterr().err.startswith("backprop-jax: interrupted")
+
+
+def test_the_import_loads_no_optional_package() -> None:
+    program = f"import backprop_jax.cli, sys; print(sorted(set(sys.modules) & {set(cli.EXTRA)}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,26 @@
+import jax
+import numpy as np
+import pytest
+
+import backprop_jax as bp
+from backprop_jax.train import confusion_matrix, evaluate
+from tests.train.tiny import OBJECTIVE, clouds, fresh
+
+
+@pytest.mark.parametrize("batch_size", [7, 1024])
+def test_loss_and_accuracy_are_those_of_the_whole(batch_size: int) -> None:
+    examples, training = clouds().train, fresh()
+    result = evaluate(OBJECTIVE, training.params, training.state, examples, batch_size)
+    model = bp.eval_mode(OBJECTIVE.layer)
+    scores, _, _ = jax.jit(model.forward)(training.params, training.state, examples.x)
+    log_likelihood = np.log(np.exp(scores) / np.exp(scores).sum(-1, keepdims=True))[
+        np.arange(len(examples)), examples.y
+    ]
+    np.testing.assert_allclose(result.scores, scores, atol=1e-6)
+    assert result.loss == pytest.approx(-float(log_likelihood.mean()), rel=1e-5)
+    assert result.accuracy == pytest.approx(float((scores.argmax(-1) == examples.y).mean()))
+
+
+def test_confusion_matrix() -> None:
+    counts = confusion_matrix(np.array([0, 1, 1, 1]), np.array([0, 1, 2, 2]), classes=3)
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 2], [0, 0, 0]]

@@ -1,0 +1,116 @@
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+import backprop_jax as bp
+from backprop_jax.train import Epoch, Fit, Progress, fit, start
+from tests.train.tiny import BATCH_SIZE, OBJECTIVE, OPTIMIZER, clouds, fresh
+
+DATA = clouds()
+
+
+def run(epochs: int = 6, seed: int = 0, **options) -> Fit:
+    return fit(
+        OBJECTIVE,
+        OPTIMIZER,
+        fresh(seed),
+        DATA.train,
+        DATA.validation,
+        epochs=epochs,
+        batch_size=BATCH_SIZE,
+        seed=seed,
+        **options,
+    )
+
+
+def without_speed(history: tuple[Epoch, ...]) -> list[Epoch]:
+    return [row._replace(images_per_second=0) for row in history]
+
+
+@pytest.fixture(scope="module")
+def trained() -> Fit:
+    return run()
+
+
+def test_it_learns_and_tells_how(trained: Fit) -> None:
+    last = trained.history[-1]
+    assert [row.epoch for row in trained.history] == [1, 2, 3, 4, 5, 6]
+    assert last.step == 6 * (len(DATA.train) // BATCH_SIZE)
+    assert last.train_accuracy > 0.95
+    assert last.validation_accuracy > 0.9
+    assert last.train_loss < trained.history[0].train_loss
+    assert last.images_per_second > 0
+    assert list(last.gradient_norms) == ["1", "4"]
+    assert min(last.gradient_norms.values()) > 0
+    assert not trained.interrupted
+
+
+def test_the_same_seed_gives_the_same_history(trained: Fit) -> None:
+    again, other = run(), run(seed=1)
+    assert without_speed(again.history) == without_speed(trained.history)
+    assert without_speed(other.history) != without_speed(trained.history)
+    jax.tree.map(np.testing.assert_array_equal, again.training.params, trained.training.params)
+
+
+def test_callbacks_see_every_epoch_and_the_way_there() -> None:
+    epochs: list[Epoch] = []
+    looks: list[Progress] = []
+    result = run(epochs=2, on_epoch=epochs.append, on_progress=looks.append)
+    assert tuple(epochs) == result.history
+    assert [look.step for look in looks] == [16, 17 + 16]
+    assert (looks[1].epoch, looks[1].epochs, looks[1].steps) == (2, 2, 34)
+    assert np.isfinite([look.loss for look in looks]).all()
+
+
+def test_no_epochs_change_nothing() -> None:
+    before = fresh()
+    result = fit(OBJECTIVE, OPTIMIZER, before, DATA.train, DATA.validation, epochs=0, batch_size=BATCH_SIZE)
+    assert result == Fit(before, (), interrupted=False)
+
+
+@pytest.mark.parametrize("by_signal", [True, False], ids=["signal", "exception"])
+def test_an_interrupt_keeps_what_is_learned(by_signal: bool) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.epoch == 3:
+            if by_signal:
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run(on_progress=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert result.interrupted
+    assert len(result.history) == 2
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.training.params))
+
+
+def test_an_interrupt_between_epochs_keeps_the_epoch() -> None:
+    def interrupt(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    result = run(on_epoch=interrupt)
+    assert result.interrupted
+    assert len(result.history) == 1
+
+
+def test_divergence_is_an_error() -> None:
+    optimizer = bp.optim.sgd(1e30)
+    batch = DATA.train.x[:BATCH_SIZE], DATA.train.y[:BATCH_SIZE]
+    training = start(OBJECTIVE, optimizer, jax.random.key(0), batch)
+    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) by step \d+"):
+        fit(OBJECTIVE, optimizer, training, DATA.train, DATA.validation, epochs=2, batch_size=BATCH_SIZE)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "message"),
+    [(-1, 8, "0 epochs or more"), (1, 1000, "larger than the data set"), (1, 0, "at least one")],
+)
+def test_bad_numbers_are_refused(epochs: int, batch_size: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(OBJECTIVE, OPTIMIZER, fresh(), DATA.train, DATA.validation, epochs=epochs, batch_size=batch_size)

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop_jax.train import Epoch, save_report
+from backprop_jax.train.report import _spread
+from tests.train.tiny import clouds
+
+TEST = clouds().test
+SCORES = np.random.default_rng(0).normal(size=(len(TEST), 4))
+HISTORY = [
+    Epoch(n, 9 * n, 2 / n, 1 - 0.5 / n, 2.2 / n, 1 - 0.6 / n, 1000.0, {"1": 1 / n, "4": 1.01 / n}) for n in (1, 2, 3)
+]
+
+
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_the_report_is_a_picture(tmp_path: Path, epochs: int) -> None:
+    from matplotlib.image import imread
+
+    save_report(tmp_path / "report.png", "clouds", HISTORY[:epochs], TEST, SCORES, tuple("abcd"))
+    picture = imread(tmp_path / "report.png")
+    assert picture.shape == (1155, 1760, 4)
+    assert 0.02 < (picture[..., :3].min(-1) < 0.9).mean() < 0.6  # something is drawn, and most is paper
+
+
+def test_a_failing_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_the_disk(figure: object, path: Path, format: str) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "report.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_report(path, "clouds", (), TEST, SCORES, tuple("abcd"))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "heights", [{"a": 0.5}, {"a": 0.5, "b": 0.51, "c": 0.52}, {"a": 0.0, "b": 0.0, "c": 0.9}, {"a": 1.0, "b": 1.0}]
+)
+def test_names_of_lines_are_kept_apart_and_within(heights: dict[str, float]) -> None:
+    spread = sorted(_spread(heights, gap=0.1).values())
+    assert all(np.diff(spread) > 0.1 - 1e-9)
+    assert spread[0] >= 0
+    assert spread[-1] <= 1 + 1e-9
+    assert sorted(_spread(heights, gap=0.1), key=_spread(heights, gap=0.1).__getitem__) == sorted(heights)
