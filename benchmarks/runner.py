@@ -1,0 +1,93 @@
+"""Who runs when.
+
+Whatever slows the machine for a while must fall on all contestants alike. So nobody runs all its rounds in one go:
+each round gives everyone one turn, and the order changes from round to round.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.agreement import require_agreement
+from benchmarks.bench import Bench, Costs
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.workload import Workload
+
+__all__ = ["Result", "measure"]
+
+TURN_SECONDS = 0.15  # long enough that a clock's resolution and one late wake-up do not matter
+REFERENCES = ("jax_grad", "ours")  # whose gradients the others must equal, by preference
+
+
+class Result(NamedTuple):
+    """What one contestant needed on one case."""
+
+    case: str
+    name: str
+    seconds: list[float]  # a step, in each round
+    steps: int  # in a turn
+    costs: Costs
+
+
+def measure(
+    workload: Workload, names: Sequence[str], benches: Mapping[str, Bench], rounds: int, say: Callable[[str], None]
+) -> list[Result]:
+    """All contestants on all cases. `benches` has one entry a framework; `say` is told how far it is."""
+    results = []
+    for case in workload.cases:
+        for bench in benches.values():
+            bench.open(case)
+        of = {name: benches[CONTESTANTS[name].framework] for name in names}
+        say(f"{workload.name}, {case}: compiling")
+        costs = _compile(of, rounds)
+        say(f"{workload.name}, {case}: comparing losses and gradients")
+        _check(of)
+        say(f"{workload.name}, {case}: warming up")
+        steps = {name: _steps_per_turn(bench, name) for name, bench in of.items()}
+        say(f"{workload.name}, {case}: timing {rounds} rounds of about {TURN_SECONDS * len(names):.1f} s")
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for round_number in range(rounds):
+            for name in order(names, round_number):
+                seconds[name].append(of[name].turn(name, steps[name]) / steps[name])
+        results += [Result(case, name, seconds[name], steps[name], costs[name]) for name in names]
+    return results
+
+
+def order(names: Sequence[str], round_number: int) -> list[str]:
+    """Each starts as many rounds as any other; every second round goes backward, so that neighbours change too."""
+    start = round_number // 2 % len(names)
+    rotated = [*names[start:], *names[:start]]
+    return rotated[::-1] if round_number % 2 else rotated
+
+
+def _compile(of: Mapping[str, Bench], rounds: int) -> dict[str, Costs]:
+    """The costs of compiling: medians, interleaved like the timing."""
+    samples: dict[str, list[Costs]] = {name: [] for name in of}
+    compilations = {name: min(bench.compilations, rounds) for name, bench in of.items()}
+    for number in range(max(compilations.values())):
+        for name, bench in of.items():
+            if number < compilations[name]:
+                samples[name].append(bench.compile(name))
+    return {name: Costs(*map(_median, zip(*of_one, strict=True))) for name, of_one in samples.items()}
+
+
+def _median(values: tuple) -> Any:
+    return None if None in values else statistics.median(values)
+
+
+def _check(of: Mapping[str, Bench]) -> None:
+    reference_name = next((name for name in REFERENCES if name in of), next(iter(of)))
+    reference = of[reference_name].check(reference_name)
+    for name, bench in of.items():
+        if name != reference_name:
+            require_agreement(name, bench.check(name), reference_name, reference)
+
+
+def _steps_per_turn(bench: Bench, name: str) -> int:
+    """So many that a turn takes TURN_SECONDS. Finding out is the warm-up."""
+    steps = 1
+    while (seconds := bench.turn(name, steps)) < TURN_SECONDS:
+        # A step takes less once it is warm, hence the growth by at most 10 and the little more than enough.
+        steps = math.ceil(steps * min(10.0, 1.2 * TURN_SECONDS / seconds))
+    return steps

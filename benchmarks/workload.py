@@ -1,0 +1,69 @@
+"""The contract of a workload: what is computed, on which data, and one builder a contestant.
+
+`workloads/<name>.py` defines `WORKLOAD`. The parent process and every worker import that file, and the parent needs no
+framework: import jax, torch and the rest inside the builders.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import workloads
+from benchmarks.errors import UsageError
+
+__all__ = ["Builder", "JaxProgram", "Task", "TorchProgram", "Workload", "load", "names"]
+
+
+class Task(NamedTuple):
+    """What all contestants of a case start from, in NumPy. The workload chooses names and layouts of the weights."""
+
+    weights: dict[str, np.ndarray]
+    batch: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class JaxProgram:
+    """A training step in JAX. Neither function is jitted yet: the runner does that, alike for all."""
+
+    step: Callable[[Any, Any], tuple[Any, Any]]  # (carry, batch) -> (carry, loss); carry is donated
+    gradients: Callable[[Any, Any], tuple[Any, Mapping[str, Any]]]  # (carry, batch) -> (loss, {Task's name: gradient})
+    carry: Any  # the first one: parameters, state, optimizer state
+
+
+@dataclass(frozen=True)
+class TorchProgram:
+    """A training step in PyTorch. A step leaves no gradient behind, so that gradients count as temporary as in JAX."""
+
+    step: Callable[[], Any]  # () -> loss, as a tensor
+    gradients: Callable[[], tuple[Any, Mapping[str, Any]]]  # () -> (loss, {Task's name: gradient})
+    reset: Callable[[], None]  # back to the weights of the Task and a fresh optimizer, in place
+    compiled: bool = False  # whether the first step compiles
+
+
+Builder = Callable[[Task], Any]  # gives a JaxProgram or a TorchProgram, as the contestant's framework is
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing to compute, in one or several sizes. It is pickled to the workers: use module-level functions."""
+
+    name: str
+    title: str
+    cases: Mapping[str, Callable[[], Task]]
+    builders: Mapping[str, Builder]
+
+
+def names() -> list[str]:
+    """The names of all workloads."""
+    return sorted(module.name for module in iter_modules(workloads.__path__))
+
+
+def load(name: str) -> Workload:
+    """The workload of that name."""
+    if name not in names():
+        raise UsageError(f"unknown workload {name!r}: choose from {', '.join(names())}")
+    return import_module(f"{workloads.__name__}.{name}").WORKLOAD

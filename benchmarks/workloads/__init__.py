@@ -1,0 +1,1 @@
+"""One file a workload; `benchmarks/workload.py` says what it defines."""
