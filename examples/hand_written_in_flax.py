@@ -23,7 +23,7 @@ class HandWrittenBlock(nn.Module):
     @nn.compact
     def __call__(self, x):
         params = self.param("block", lambda key: block.init(key, x)[0])
-        _, state = jax.eval_shape(block.init, jax.random.key(0), x)  # a structure of empty states: no layer here has any
+        _, state = jax.eval_shape(block.init, jax.random.key(0), x)  # empty: no layer of this block has state
         y, _ = hand_written(params, state, x)
         return y
 
@@ -60,7 +60,8 @@ for number in range(1, 501):
         print(f"step {number:3}   loss {value:.5f}")
 
 # The proof: the same block differentiated by JAX, on what reaches it.
-block_params, (inputs, dy) = params["params"]["HandWrittenBlock_0"]["block"], jax.random.normal(jax.random.key(2), (2, 8, 64))
+block_params = params["params"]["HandWrittenBlock_0"]["block"]
+inputs, dy = jax.random.normal(jax.random.key(2), (2, 8, 64))
 _, state = block.init(jax.random.key(0), inputs)
 _, by_hand = jax.vjp(lambda p, x: hand_written(p, state, x)[0], block_params, inputs)
 _, by_jax = jax.vjp(lambda p, x: block.forward(p, state, x)[0], block_params, inputs)

@@ -1,6 +1,6 @@
 """The four steps of training, written out: forward, loss, backward, update. Two layers learn XOR.
 
-    python examples/xor_by_hand.py
+python examples/xor_by_hand.py
 """
 
 import jax

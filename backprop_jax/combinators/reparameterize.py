@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import jax
 
 from backprop_jax.core.cotangents import with_float0, without_float0
-from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.layer import Layer, PyTree, call_that_makes
 
 __all__ = ["Reparameterize", "reparameterize", "tie"]
 
@@ -67,7 +67,9 @@ class CopyLeaf:
 
     target: str
     source: str
-    transform: Callable[[jax.Array], jax.Array] | None
+    transform: Callable[[jax.Array], jax.Array] | None = None
+
+    __repr__ = call_that_makes
 
     def __call__(self, params: PyTree) -> PyTree:
         leaf = _get(params, self.source)

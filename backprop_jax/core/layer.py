@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 
-__all__ = ["Layer", "PyTree", "output_like"]
+__all__ = ["Layer", "PyTree", "call_that_makes", "output_like"]
 
 PyTree = Any
 
@@ -37,17 +38,7 @@ class Layer(abc.ABC):
 
     def __init_subclass__(cls) -> None:
         # dataclass writes a repr of every field unless the class has one.
-        cls.__repr__ = cls.__dict__.get("__repr__", Layer.__repr__)
-
-    def __repr__(self) -> str:
-        """The call that makes this layer, arguments at their defaults left out."""
-        shown = [field for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
-        unnamed = ("layer", "children")
-        values = {field.name: getattr(self, field.name) for field in shown}
-        # A function by its name: its repr is an address, which is another in every process.
-        texts = {name: getattr(value, "__name__", repr(value)) for name, value in values.items()}
-        text = ", ".join(text if name in unnamed else f"{name}={text}" for name, text in texts.items())
-        return f"{type(self).__name__}({text})"
+        cls.__repr__ = cls.__dict__.get("__repr__", call_that_makes)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         """Parameters and state for inputs like `x`, a pytree of arrays or of `jax.ShapeDtypeStruct`."""
@@ -60,6 +51,20 @@ class Layer(abc.ABC):
     @abc.abstractmethod
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         """The cotangents of the parameters and of the input, given that of the output."""
+
+
+def call_that_makes(value: Any) -> str:
+    """The call that makes a dataclass value, arguments at their defaults left out: what layers print."""
+    given = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    shown = {f.name: _text(given[f.name]) for f in dataclasses.fields(value) if given[f.name] != f.default}
+    unnamed = ("layer", "children")
+    arguments = [text if name in unnamed else f"{name}={text}" for name, text in shown.items()]
+    return f"{type(value).__name__}({', '.join(arguments)})"
+
+
+def _text(value: Any) -> str:
+    # A function by its name: its repr is an address, which is another in every process.
+    return value.name if isinstance(value, np.dtype) else getattr(value, "__name__", repr(value))
 
 
 def output_like(layer: Layer, params: PyTree, state: PyTree, x: PyTree) -> PyTree:

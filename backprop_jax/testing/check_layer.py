@@ -56,8 +56,8 @@ def check_layer(
     bfloat16, where the error may be 1.5 times that of `jax.vjp`; residuals are arrays, none of them a parameter, and at
     most `residual_bytes` bytes (those of `jax.vjp` of the same forward if not given).
 
-    `smooth=False` leaves out the central differences: at a tie or a kink they say nothing. `computes_in` names the dtype
-    of a layer that fixes its own, such as `cast`: tolerances are then those of that dtype.
+    `smooth=False` leaves out the central differences: at a tie or a kink they say nothing. `computes_in` names the
+    dtype of a layer that fixes its own, such as `cast`: tolerances are then those of that dtype.
     """
     case = make_case(layer, x, np.random.default_rng(seed))
     float32, float64 = 2e-5, 1e-12

@@ -18,8 +18,8 @@ def check_transform(transform: Any, params: PyTree, *, steps: int = 3, seed: int
     """AssertionError, naming the law, unless `transform` keeps the laws of a gradient transform on trees like `params`.
 
     Checked over some steps on random updates: it is a value (a copy is equal, hashes alike, and hits the jit cache);
-    updates keep the structure, shapes and dtypes of what came in; the state keeps its types; `init` works on shapes alone
-    and an update under jit, scan and vmap is the plain one; unknown extra arguments are accepted.
+    updates keep the structure, shapes and dtypes of what came in; the state keeps its types; `init` works on shapes
+    alone, and an update under jit, scan and vmap is the plain one; unknown extra arguments are accepted.
     """
     random = np.random.default_rng(seed)
     gradients = [random_like(params, random) for _ in range(steps)]

@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
-from backprop_jax.testing.cases import Case, autodiff, directional_difference, hand_written, inner, make_case, random_direction
+from backprop_jax.testing.cases import (
+    Case,
+    autodiff,
+    directional_difference,
+    hand_written,
+    inner,
+    make_case,
+    random_direction,
+)
 from tests.catalogue import ids, normal
 
 
