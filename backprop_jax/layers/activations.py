@@ -69,7 +69,8 @@ class ReLU(Elementwise):
         return y
 
     def derivative(self, saved):
-        return saved > 0
+        # The barrier keeps XLA from making y once more out of the input, which then would stay in memory beside y.
+        return lax.optimization_barrier(saved) > 0
 
 
 @dataclass(frozen=True)
