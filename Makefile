@@ -13,8 +13,7 @@ help: ## list the targets
 demo: environment ## train a small network on handwritten digits; results in runs/digits
 	@.venv/bin/backprop-jax train digits --out runs/digits
 
-test: environment ## ruff and the tests
-	@.venv/bin/ruff check .
+test: lint ## ruff, pyright and the tests
 	@.venv/bin/python -m pytest -n 2
 
 bench: environment ## time the MLP against its peers

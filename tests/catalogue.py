@@ -74,6 +74,7 @@ def straight_through(layer: bp.Layer, params: Any, residuals: Any, dy: jax.Array
 
 
 block = bp.chain(bp.LayerNorm(), bp.Dense(6), bp.GELU())
+SAME_DTYPE = {"mixed_dtypes": False}  # a scan's layer keeps the dtype of its input, and float32 parameters change it
 deep = bp.chain(bp.Dense(6), bp.Tanh(), bp.Dense(6))
 
 LAYERS = [
@@ -133,6 +134,8 @@ LAYERS = [
     Row("Identity", bp.Identity(), {"a": normal(3), "b": (ids(2, below=4),)}),
     Row("Sum", bp.Sum(), (normal(3, 2), normal(3, 2, scale=2.0), normal(3, 2, scale=3.0))),
     Row("Concatenate", bp.Concatenate(), (normal(3, 2), normal(3, 4))),
+    Row("Concatenate", bp.Concatenate(), (normal(3, 2), ids(3, 4, below=5))),
+    Row("Sum", bp.Sum(), {"a": normal(3, 2), "b": ids(3, 2, below=5)}),
     Row("Concatenate", bp.Concatenate(axis=0), [normal(3, 2), normal(0, 2), normal(1, 2)]),
 ]
 
@@ -143,6 +146,13 @@ COMBINATORS = [
     Row("chain", bp.chain(bp.Embedding(5, 4), bp.Dropout(0.3), bp.Dense(2)), ids(3, 2, below=5)),
     Row("skip", bp.skip(block), normal(4, 6)),
     Row("skip", bp.skip(bp.Identity()), (normal(2), normal(3))),
+    Row("skip", bp.skip(bp.cast(block, jnp.bfloat16)), normal(4, 6), {"computes_in": jnp.bfloat16}),
+    Row(
+        "skip",
+        bp.scan(bp.skip(bp.cast(bp.scan(bp.Dense(6), 2), jnp.bfloat16)), 2),
+        normal(4, 6),
+        {"computes_in": jnp.bfloat16},
+    ),
     Row("parallel", bp.parallel(bp.Dense(3), bp.Tanh()), (normal(4, 5), normal(2, 2))),
     Row("parallel", bp.parallel(a=bp.Dense(3), b=bp.Dense(3), join=bp.Sum()), {"a": normal(4, 5), "b": normal(4, 2)}),
     Row("fan_out", bp.fan_out(bp.Dense(3), bp.Dropout(0.5)), normal(4, 5)),
@@ -152,17 +162,18 @@ COMBINATORS = [
     Row("select", bp.select(1), (normal(4, 5), normal(2, 3))),
     Row("select", bp.select("image"), {"image": normal(4, 5), "label": ids(4, below=3)}),
     Row("select", bp.chain(bp.fan_out(bp.Dense(3), bp.Dense(2)), bp.select(0)), normal(4, 5)),
-    Row("scan", bp.scan(bp.skip(block), 3), normal(4, 6)),
-    Row("scan", bp.scan(bp.skip(block), 0), normal(4, 6)),
-    Row("scan", bp.scan(bp.chain(bp.Dropout(0.3), bp.Dense(5), bp.Tanh()), 2), normal(1, 5)),
+    Row("scan", bp.scan(bp.skip(block), 3), normal(4, 6), SAME_DTYPE),
+    Row("scan", bp.scan(bp.skip(block), 0), normal(4, 6), SAME_DTYPE),
+    Row("scan", bp.scan(bp.chain(bp.Dropout(0.3), bp.Dense(5), bp.Tanh()), 2), normal(1, 5), SAME_DTYPE),
     Row(
         "scan",
         bp.scan(bp.chain(bp.fan_out(bp.chain(bp.select(0), bp.Dense(4)), bp.select(1)), bp.first(bp.Tanh())), 3),
         (normal(3, 4), normal(2)),
+        SAME_DTYPE,
     ),
     Row("remat", bp.remat(bp.LayerNorm(), bp.Dense(3)), normal(4, 5)),
     Row("remat", bp.remat(bp.Dropout(0.3)), normal(4, 5), {"residual_bytes": 4 * 20 + 8}),
-    Row("remat", bp.scan(bp.skip(bp.remat(block)), 3), normal(4, 6)),
+    Row("remat", bp.scan(bp.skip(bp.remat(block)), 3), normal(4, 6), SAME_DTYPE),
     Row("reparameterize", bp.reparameterize(bp.Dense(3), softplus_params), normal(4, 5)),
     Row("tie", bp.tie(bp.chain(bp.Dense(4), bp.Tanh(), bp.Dense(5)), "2/w", "0/w", jnp.transpose), normal(3, 5)),
     Row("tie", bp.tie(bp.chain(bp.Embedding(6, 4), bp.Dense(6)), "1/w", "0/table", jnp.transpose), ids(3, 2, below=6)),

@@ -3,6 +3,7 @@
 import inspect
 
 import jax
+import numpy as np
 import pytest
 
 import backprop_jax as bp
@@ -50,17 +51,29 @@ def _fit(first: bp.Layer, second: bp.Layer) -> bool:
     return not three_axes and not (isinstance(first, bp.Transpose) and isinstance(second, bp.Reshape | Skip))
 
 
+def _assert_saves_no_more_than_jax_vjp(model: bp.Layer, x: np.ndarray) -> None:
+    params, state = jax.eval_shape(model.init, jax.random.key(0), x)
+
+    def of_vjp(params, state, x):
+        return jax.vjp(lambda params, x: model.forward(params, state, x)[0], params, x)[1]
+
+    saved, by_vjp = bp.residual_bytes(model, x), saved_bytes(of_vjp, params, state, x)
+    assert saved <= by_vjp, f"{model} saves {saved} bytes, jax.vjp {by_vjp}"
+
+
+MODELS = [bp.models.mlp(), bp.models.residual_mlp(), bp.models.linear_softmax()]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["mlp", "residual_mlp", "linear_softmax"])
+def test_no_model_saves_more_than_jax_vjp(model: bp.Layer) -> None:
+    assert len(MODELS) == len(bp.models.__all__)
+    _assert_saves_no_more_than_jax_vjp(model, normal(16, 8, 8))
+
+
 @pytest.mark.parametrize("first", _composable(), ids=repr)
 def test_no_pair_of_neighbours_saves_more_than_jax_vjp(first: bp.Layer) -> None:
     x = normal(4, 6)
     for second in _composable():
         if not _fit(first, second):
             continue
-        pair = bp.chain(first, second)
-        params, state = jax.eval_shape(pair.init, jax.random.key(0), x)
-
-        def of_vjp(params, state, x, pair=pair):
-            return jax.vjp(lambda params, x: pair.forward(params, state, x)[0], params, x)[1]
-
-        saved, by_vjp = bp.residual_bytes(pair, x), saved_bytes(of_vjp, params, state, x)
-        assert saved <= by_vjp, f"{pair} saves {saved} bytes, jax.vjp {by_vjp}"
+        _assert_saves_no_more_than_jax_vjp(bp.chain(first, second), x)

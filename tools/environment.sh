@@ -97,7 +97,7 @@ if [ $doing = Updating ]; then
   echo "Updating the environment in .venv ..."
   rm -f "$stamp"
 else
-  echo "Building the environment in .venv (about 30 s) ..."
+  echo "Building the environment in .venv (about a minute) ..."
   rm -rf .venv
   step "$python" -m venv .venv
 fi

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.checks import require_layer
 from backprop_jax.core.cotangents import cast_like
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
@@ -39,6 +40,7 @@ class Cast(Layer):
     dtype: jnp.dtype
 
     def __post_init__(self) -> None:
+        require_layer("cast", self.layer)
         if not jnp.issubdtype(self.dtype, jnp.floating):
             raise ValueError(f"cast needs a floating point dtype, such as jnp.bfloat16, not {self.dtype}")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax
 
+from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree
 
@@ -27,10 +28,15 @@ class First(Layer):
 
     layer: Layer
 
+    def __post_init__(self) -> None:
+        require_layer("first", self.layer)
+
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        require_components(self, x)
         return self.layer.init(key, x[0])
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        require_components(self, x)
         y, state, residuals = self.layer.forward(params, state, x[0])
         return (y, *x[1:]), state, residuals
 

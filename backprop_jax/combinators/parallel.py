@@ -5,6 +5,7 @@ from functools import reduce
 
 import jax
 
+from backprop_jax.core.checks import require_components
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import add, pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
@@ -46,8 +47,7 @@ class Parallel(Layer):
             raise ValueError("parallel and fan_out need at least one layer")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
-        if len(x) != len(self.children.layers):
-            raise ValueError(f"parallel has {len(self.children.layers)} layers but was given {len(x)} inputs")
+        require_components(self, x, len(self.children.layers), self.children.names)
         keys = self.children.pack(jax.random.split(key, len(self.children.layers)))
         each = [layer.init(*columns) for layer, *columns in self.children.zip(keys, x)]
         params, state = (self.children.pack(column) for column in zip(*each, strict=True))
@@ -57,6 +57,7 @@ class Parallel(Layer):
         return params, state
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        require_components(self, x, len(self.children.layers), self.children.names)
         each = [layer.forward(*columns) for layer, *columns in self.children.zip(params, state, x)]
         outputs, new_state, residuals = (self.children.pack(column) for column in zip(*each, strict=True))
         y, _, join_residuals = self.join.forward((), (), outputs)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax
 
 from backprop_jax.combinators.chain import chain
+from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.ordering import in_order
 
@@ -29,6 +30,9 @@ class Remat(Layer):
     """
 
     layer: Layer
+
+    def __post_init__(self) -> None:
+        require_layer("remat", self.layer)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         return self.layer.init(key, x)

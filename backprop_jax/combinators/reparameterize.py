@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import jax
 
-from backprop_jax.core.cotangents import with_float0, without_float0
+from backprop_jax.core.checks import require_layer
+from backprop_jax.core.cotangents import match_vma, with_float0, without_float0
 from backprop_jax.core.layer import Layer, PyTree, call_that_makes
 
 __all__ = ["Reparameterize", "reparameterize", "tie"]
@@ -46,6 +47,9 @@ class Reparameterize(Layer):
     fn: Callable[[PyTree], PyTree]
     init_free: Callable | None = None
 
+    def __post_init__(self) -> None:
+        require_layer("reparameterize", self.layer)
+
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         layer_key, free_key = jax.random.split(key)
         params, state = self.layer.init(layer_key, x)
@@ -57,7 +61,7 @@ class Reparameterize(Layer):
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         effective, pullback = jax.vjp(self.fn, params)
         deffective, dx = self.layer.backward(effective, residuals, dy)
-        (dparams,) = pullback(with_float0(deffective, effective))
+        (dparams,) = pullback(with_float0(match_vma(deffective, effective), effective))
         return without_float0(dparams), dx
 
 
@@ -69,7 +73,8 @@ class CopyLeaf:
     source: str
     transform: Callable[[jax.Array], jax.Array] | None = None
 
-    __repr__ = call_that_makes
+    def __repr__(self) -> str:
+        return call_that_makes(self)
 
     def __call__(self, params: PyTree) -> PyTree:
         leaf = _get(params, self.source)

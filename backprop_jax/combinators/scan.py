@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 from jax import lax
 
+from backprop_jax.core.checks import require_layer
 from backprop_jax.core.cotangents import instantiate, pull
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static, Template
@@ -42,15 +43,17 @@ class Scan(Layer):
     depth: int
 
     def __post_init__(self) -> None:
-        if self.depth < 0:
-            raise ValueError(f"scan needs a depth of 0 or more, not {self.depth}")
+        require_layer("scan", self.layer)
+        if not isinstance(self.depth, int) or self.depth < 0:
+            raise ValueError(f"scan needs a whole number of 0 or more as its depth, not {self.depth!r}")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         return jax.vmap(lambda layer_key: self.layer.init(layer_key, x))(jax.random.split(key, self.depth))
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, ScanResiduals]:
         def step(x: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
-            y, new_state, residuals = self.layer.forward(*slices, x)
+            layer_params, layer_state = slices
+            y, new_state, residuals = self.layer.forward(layer_params, layer_state, x)
             self._require_same_type(x, y)
             return y, (new_state, *_without_repetition(residuals, x, y))
 

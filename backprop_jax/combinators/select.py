@@ -29,12 +29,13 @@ class Select(Layer):
     component: int | str
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        try:
-            y = x[self.component]
-        except (IndexError, KeyError):
-            choices = list(x) if isinstance(x, dict) else f"0 to {len(x) - 1}"
-            raise ValueError(f"select({self.component!r}) on an input whose components are {choices}") from None
-        return y, state, Static(jax.tree.structure(x, is_leaf=lambda node: node is not x))
+        choices = (
+            list(x) if isinstance(x, dict) else list(range(-len(x), len(x))) if isinstance(x, tuple | list) else []
+        )
+        if self.component not in choices:
+            found = f"whose components are {choices}" if choices else "that has no components"
+            raise ValueError(f"select({self.component!r}) on an input {found}")
+        return x[self.component], state, Static(jax.tree.structure(x, is_leaf=lambda node: node is not x))
 
     def backward(self, params: PyTree, residuals: Static, dy: PyTree) -> tuple[PyTree, PyTree]:
         one_level = residuals.value

@@ -1,11 +1,15 @@
 """The skip connection."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
-from backprop_jax.core.cotangents import add, pull
+from backprop_jax.core.checks import require_layer
+from backprop_jax.core.cotangents import add, cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.static import Template
 
 __all__ = ["Skip", "skip"]
 
@@ -13,6 +17,12 @@ __all__ = ["Skip", "skip"]
 def skip(layer: Layer) -> "Skip":
     """`x -> x + layer(x)`."""
     return Skip(layer)
+
+
+class SkipResiduals(NamedTuple):
+    layer: PyTree
+    x: Template
+    branch: Template
 
 
 @dataclass(frozen=True)
@@ -29,18 +39,23 @@ class Skip(Layer):
 
     layer: Layer
 
+    def __post_init__(self) -> None:
+        require_layer("skip", self.layer)
+
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         return self.layer.init(key, x)
 
-    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        y, state, residuals = self.layer.forward(params, state, x)
-        if jax.tree.map(jax.numpy.shape, x) != jax.tree.map(jax.numpy.shape, y):
-            before, after = (jax.tree.map(lambda leaf: jax.typeof(leaf).str_short(), tree) for tree in (x, y))
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, SkipResiduals]:
+        branch, state, residuals = self.layer.forward(params, state, x)
+        if jax.tree.map(jnp.shape, x) != jax.tree.map(jnp.shape, branch):
+            before, after = (jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree) for tree in (x, branch))
             raise ValueError(
                 f"skip needs a layer that keeps the shape of its input, but {self.layer} maps {before} to {after}"
             )
-        return jax.tree.map(lambda left, right: left + right, x, y), state, residuals
+        y = jax.tree.map(lambda left, right: left + right, x, branch)
+        return y, state, SkipResiduals(residuals, Template.of(x), Template.of(branch))
 
-    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-        dparams, dx = pull(self.layer, params, residuals, dy)
-        return dparams, add(dy, dx)
+    def backward(self, params: PyTree, residuals: SkipResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+        # Of the two terms of a sum each has its own dtype: a branch in bfloat16 is pulled back in bfloat16.
+        dparams, dx = pull(self.layer, params, residuals.layer, cast_like(dy, residuals.branch.tree))
+        return dparams, add(cast_like(dy, residuals.x.tree), dx)

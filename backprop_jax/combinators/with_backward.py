@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import jax
 
+from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = ["WithBackward", "with_backward"]
@@ -32,6 +33,9 @@ class WithBackward(Layer):
 
     layer: Layer
     rule: Rule
+
+    def __post_init__(self) -> None:
+        require_layer("with_backward", self.layer)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         return self.layer.init(key, x)

@@ -2,9 +2,10 @@
 
 from backprop_jax.core.children import Children
 from backprop_jax.core.interop import as_jax_function, from_function
+from backprop_jax.core.keys import reseed
 from backprop_jax.core.layer import Layer
 from backprop_jax.core.objective import supervised, value_and_grad
-from backprop_jax.core.rewrite import eval_mode, reseed, rewrite, rewrite_with_path
+from backprop_jax.core.rewrite import eval_mode, rewrite, rewrite_with_path
 from backprop_jax.core.static import Static, Template
 from backprop_jax.core.summary import residual_bytes, summarize
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer
 
 __all__ = ["Children"]
@@ -25,19 +26,18 @@ class Children:
         if positional and named:
             raise ValueError(f"{combinator} takes its layers either all by position or all by keyword, not both")
         for layer in (*positional, *named.values()):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"{combinator} takes layers, not {layer!r}; from_function makes a layer of a function")
+            require_layer(combinator, layer)
         return cls(tuple(named.values()), tuple(named)) if named else cls(positional)
 
     def pack(self, values: Iterable[Any]) -> tuple | dict:
         """One value a child, in order -> a tuple or a dict."""
         return tuple(values) if self.names is None else dict(zip(self.names, values, strict=True))
 
-    def unpack(self, packed: tuple | dict) -> tuple:
+    def unpack(self, packed: Any) -> tuple:
         """A tuple or a dict as made by `pack` -> one value a child, in order."""
         return tuple(packed) if self.names is None else tuple(packed[name] for name in self.names)
 
-    def zip(self, *packed: tuple | dict) -> list[tuple]:
+    def zip(self, *packed: Any) -> list[tuple]:
         """For each layer, in order, the layer and its entry in each of the packed values."""
         return list(zip(self.layers, *map(self.unpack, packed), strict=True))
 

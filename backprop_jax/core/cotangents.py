@@ -21,12 +21,14 @@ def is_differentiable(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
 def pull(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
     """`layer.backward`, skipped where no cotangent arrives. Combinators call their children through it.
 
-    Layers are values, so equal ones on equal types are traced and lowered once, however often a model holds them.
-    `jax.disable_jit()` makes each a plain call again.
+    Layers are values, so under jit equal ones on equal types are traced and lowered once, however often a model holds
+    them. Without jit this is a plain call.
     """
-    if not jax.tree.leaves(dy):
+    leaves = jax.tree.leaves(dy)
+    if not leaves:
         return None, None
-    return _backward(layer, params, residuals, dy)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+    return (_backward if traced else type(layer).backward)(layer, params, residuals, dy)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -52,17 +54,14 @@ def cast_like(cotangent: PyTree, primal: PyTree) -> PyTree:
 def instantiate(cotangent: PyTree, primal: PyTree) -> PyTree:
     """The cotangent with zeros for every `None` that stands for a differentiable leaf of the primal."""
 
-    def zeros(leaf):
-        return jnp.zeros(leaf.shape, leaf.dtype) if is_differentiable(leaf) else None
-
-    return _fill(cotangent, primal, zeros)
+    return _fill(cotangent, primal, lambda leaf: _zeros(leaf) if is_differentiable(leaf) else None)
 
 
 def with_float0(cotangent: PyTree, primal: PyTree) -> PyTree:
     """The cotangent in the form that the pullbacks of `jax.vjp` take: zeros for `None`, float0 for integers."""
 
     def zeros(leaf):
-        return jnp.zeros(leaf.shape, leaf.dtype) if is_differentiable(leaf) else np.zeros(leaf.shape, jax.dtypes.float0)
+        return _zeros(leaf) if is_differentiable(leaf) else np.zeros(leaf.shape, jax.dtypes.float0)
 
     return _fill(cotangent, primal, zeros)
 
@@ -84,6 +83,11 @@ def match_vma(cotangent: PyTree, primal: PyTree) -> PyTree:
         return lax.psum(part, tuple(sorted(axes))) if axes else part
 
     return _map(match, cotangent, primal)
+
+
+def _zeros(leaf) -> jax.Array:
+    zeros, axes = jnp.zeros(leaf.shape, leaf.dtype), _varying_axes(leaf)
+    return lax.pcast(zeros, tuple(sorted(axes)), to="varying") if axes else zeros
 
 
 def _varying_axes(leaf) -> frozenset:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from backprop_jax.core.cotangents import match_vma, pull, with_float0, without_float0
 from backprop_jax.core.layer import Layer, PyTree
@@ -50,6 +51,7 @@ class FromFunction(Layer):
         def call(params, x):
             return self.fn(x) if self.init_params is None else self.fn(params, x)
 
+        params = jax.tree.map(jnp.asarray, params)  # jax.vjp would make new arrays of NumPy's, which none is told from
         y, pullback = jax.vjp(call, params, x)
         leaves, structure = jax.tree.flatten(pullback)
         number_of = {id(leaf): number for number, leaf in enumerate(jax.tree.leaves(params))}

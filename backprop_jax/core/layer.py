@@ -24,7 +24,7 @@ class Layer(abc.ABC):
         y, state, residuals = layer.forward(params, state, x)
         dparams, dx         = layer.backward(params, residuals, dy)
 
-    Laws, all checked by `backprop_jax.testing.check_layer`:
+    Laws, which `backprop_jax.testing.check_layer` checks:
 
     1. A cotangent mirrors its primal: `dparams` mirrors `params`, `dx` mirrors `x`, `dy` mirrors `y`. `None` stands for
        a leaf, or a whole subtree, whose cotangent is zero or does not exist (token ids, masks).

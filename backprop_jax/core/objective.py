@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import instantiate, match_vma, pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 
@@ -38,7 +39,12 @@ class Supervised(Layer):
     layer: Layer
     loss: Layer
 
+    def __post_init__(self) -> None:
+        require_layer("supervised", self.layer)
+        require_layer("supervised", self.loss)
+
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        require_components(self, x, 2)
         inputs, target = x
         params, state = self.layer.init(key, inputs)
         belongings = self.loss.init(key, (output_like(self.layer, params, state, inputs), target))
@@ -70,9 +76,9 @@ def value_and_grad(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tuple
 
     def value_and_gradient(params: PyTree, state: PyTree, batch: PyTree) -> tuple[tuple[jax.Array, PyTree], PyTree]:
         value, new_state, residuals = objective.forward(params, state, batch)
-        if jnp.shape(value) != ():
+        if jnp.shape(value) != () or not jnp.issubdtype(value.dtype, jnp.floating):
             raise ValueError(
-                f"value_and_grad needs a scalar objective, but {objective} gives the shape {jnp.shape(value)}"
+                f"value_and_grad needs a floating point scalar, but {objective} gives {value.dtype}{list(value.shape)}"
             )
         dparams, _ = objective.backward(params, residuals, jnp.ones((), value.dtype))
         return (value, new_state), instantiate(match_vma(dparams, params), params)

@@ -4,13 +4,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from backprop_jax.core.children import Children
-from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.layer import Layer
 
-__all__ = ["eval_mode", "reseed", "rewrite", "rewrite_with_path"]
+__all__ = ["eval_mode", "rewrite", "rewrite_with_path"]
 
 
 def rewrite(layer: Layer, fn: Callable[[Layer], Layer]) -> Layer:
@@ -36,6 +33,8 @@ def _rewrite(layer: Layer, path: str, fn: Callable[[str, Layer], Layer]) -> Laye
             return _rewrite(value, path if name == "layer" else join(name), fn)
         if isinstance(value, Children):
             return value.map(lambda child_name, child: _rewrite(child, join(child_name), fn))
+        if isinstance(value, tuple) and any(isinstance(entry, Layer) for entry in value):
+            return tuple(part(f"{name}/{number}", entry) for number, entry in enumerate(value))
         return value
 
     fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
@@ -51,15 +50,3 @@ def eval_mode(layer: Layer) -> Layer:
         return dataclasses.replace(part, train=False) if has_mode else part
 
     return rewrite(layer, switch)
-
-
-def reseed(state: PyTree, key: jax.Array) -> PyTree:
-    """The state with every PRNG key in it replaced by one drawn from `key`; all else unchanged."""
-    leaves, structure = jax.tree.flatten(state)
-    fresh = [
-        jax.random.split(jax.random.fold_in(key, index), leaf.shape)
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        else leaf
-        for index, leaf in enumerate(leaves)
-    ]
-    return structure.unflatten(fresh)

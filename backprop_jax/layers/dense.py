@@ -30,11 +30,13 @@ class Dense(Layer):
     bias_init: Initializer = zeros()
 
     def __post_init__(self) -> None:
-        if self.features < 1:
-            raise ValueError(f"Dense needs 1 feature or more, not {self.features}")
+        if not isinstance(self.features, int) or self.features < 1:
+            raise ValueError(f"Dense needs a whole number of features, 1 or more, not {self.features!r}")
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         require_float(self, x, rank=1)
+        if x.shape[-1] == 0:
+            raise ValueError(f"{self} needs inputs of width 1 or more, not of shape {list(x.shape)}")
         w_key, b_key = jax.random.split(key)
         dtype = jnp.promote_types(x.dtype, jnp.float32)
         params = {"w": self.kernel_init(w_key, (x.shape[-1], self.features), dtype)}

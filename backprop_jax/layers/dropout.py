@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_float
+from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = ["Dropout"]
@@ -33,7 +34,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout removes a fraction of at least 0 and less than 1, not {self.rate}")
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
-        return (), key
+        return (), typed_key(key)
 
     def forward(self, params: PyTree, state: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, PyTree]:
         require_float(self, x)

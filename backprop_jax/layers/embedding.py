@@ -17,11 +17,11 @@ class Embedding(Layer):
 
         y = table[x]
 
-    Shapes:   x (...) integer in [0, V) -> y (..., D), V = num_embeddings, D = features.   Params: table (V, D).
+    Shapes:   x (...) integer in [-V, V) -> y (..., D), V = num_embeddings, D = features.   Params: table (V, D).
     State:    none.   Saves: x.
     Backward: dtable[v] = Σ dy over the places where x = v; dx does not exist.
-    Raises:   ValueError if x is not an integer array or a size is less than 1. A number outside [0, V) cannot be seen
-              under jit: as in `jnp.take`, its row is NaN, and its cotangent is dropped.
+    Raises:   ValueError if x is not an integer array or a size is less than 1. A negative number counts from the end.
+              One outside [-V, V) cannot be seen under jit: as in `jnp.take`, its row is NaN; its cotangent is dropped.
     """
 
     num_embeddings: int

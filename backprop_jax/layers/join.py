@@ -48,7 +48,7 @@ class Sum(Layer):
 
     def backward(self, params: PyTree, residuals: Static, dy: jax.Array) -> tuple[PyTree, PyTree]:
         structure, dtypes = residuals.value
-        return (), structure.unflatten(dy.astype(dtype) for dtype in dtypes)
+        return (), structure.unflatten(_cotangent(dy, dtype) for dtype in dtypes)
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,8 @@ class Concatenate(Layer):
     def backward(self, params: PyTree, residuals: Static, dy: jax.Array) -> tuple[PyTree, PyTree]:
         structure, sizes, dtypes = residuals.value
         parts = jax.lax.split(dy, sizes, self.axis % dy.ndim)
-        return (), structure.unflatten(part.astype(dtype) for part, dtype in zip(parts, dtypes, strict=True))
+        return (), structure.unflatten(map(_cotangent, parts, dtypes))
+
+
+def _cotangent(dy: jax.Array, dtype: jnp.dtype) -> jax.Array | None:
+    return dy.astype(dtype) if jnp.issubdtype(dtype, jnp.inexact) else None

@@ -41,6 +41,9 @@ class Reshape(Layer):
 
     shape: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))  # a list would make the layer unhashable
+
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, Static]:
         if math.prod(x.shape[1:]) != math.prod(self.shape) or not x.shape:
             raise ValueError(
@@ -64,6 +67,7 @@ class Transpose(Layer):
     axes: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", tuple(self.axes))  # a list would make the layer unhashable
         if sorted(self.axes) != list(range(len(self.axes))):
             raise ValueError(f"Transpose needs each axis from 0 on once, not {self.axes}")
 

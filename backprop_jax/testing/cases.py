@@ -1,12 +1,13 @@
 """A layer with everything that a check needs: parameters, state, an input and a cotangent, none of them special."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from backprop_jax.core.cotangents import instantiate, is_differentiable, with_float0, without_float0
+from backprop_jax.core.cotangents import instantiate, is_differentiable, pull, with_float0, without_float0
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = [
@@ -62,7 +63,7 @@ def to_dtype(tree: PyTree, dtype: jax.typing.DTypeLike) -> PyTree:
 def hand_written(layer: Layer, case: Case) -> tuple[PyTree, PyTree]:
     """The output, and `(dparams, dx)` by the layer's own backward, with zeros for None."""
     y, _, residuals = layer.forward(case.params, case.state, case.x)
-    dparams, dx = layer.backward(case.params, residuals, case.dy)
+    dparams, dx = pull(layer, case.params, residuals, case.dy)
     return y, instantiate((dparams, dx), (case.params, case.x))
 
 
@@ -88,7 +89,7 @@ def directional_difference(layer: Layer, case: Case, direction: tuple[PyTree, Py
 def random_direction(layer: Layer, case: Case, random: np.random.Generator) -> tuple[PyTree, PyTree]:
     """A random tangent of `(params, x)`, None for what the layer declares a constant by the cotangent None."""
     _, _, residuals = jax.eval_shape(layer.forward, case.params, case.state, case.x)
-    return random_like(jax.eval_shape(layer.backward, case.params, residuals, case.dy), random)
+    return random_like(jax.eval_shape(partial(pull, layer), case.params, residuals, case.dy), random)
 
 
 def inner(cotangent: PyTree, tangent: PyTree) -> jax.Array:

@@ -72,7 +72,7 @@ def _relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
         return np.inf
     if not actual.size:
         return 0.0
-    scale = max(float(np.max(np.abs(expected))), np.finfo(np.float32).tiny)
+    scale = max(float(np.max(np.abs(expected))), float(np.finfo(np.float32).tiny))
     with np.errstate(invalid="ignore"):  # equal infinities do not differ, though inf - inf is no number
         difference = np.where(actual == expected, 0.0, np.abs(actual - expected))
     return float(np.max(difference)) / scale

@@ -25,7 +25,7 @@ def test_named_layers_take_and_make_dicts() -> None:
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(ValueError, match="2 layers but was given 3 inputs"):
+    with pytest.raises(ValueError, match="needs a tuple of 2 inputs, not a tuple of 3"):
         bp.parallel(bp.ReLU(), bp.Tanh()).init(jax.random.key(0), (normal(2), normal(2), normal(2)))
     with pytest.raises(ValueError, match="at least one layer"):
         bp.parallel()

@@ -65,5 +65,5 @@ def test_a_layer_that_changes_its_input_is_named() -> None:
         ValueError, match=r"scan needs a layer that keeps the type of its input, but Dense\(features=3\) maps"
     ):
         layer.forward(params, state, normal(4, 5))
-    with pytest.raises(ValueError, match="depth of 0 or more, not -1"):
+    with pytest.raises(ValueError, match="0 or more as its depth, not -1"):
         bp.scan(block, -1)

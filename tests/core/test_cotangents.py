@@ -66,6 +66,9 @@ def by_rule(params, x, target):
 def by_jax_grad(params, x, target):
     return jax.grad(lambda params: function(params, state, (x, target))[0])(params)
 
+def jnp_sin(params):
+    return jax.tree.map(jnp.sin, params)
+
 def assert_close(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -74,6 +77,19 @@ for gradient in (by_rule, by_jax_grad):
     jax.tree.map(assert_close, sharded(params, x, target), expected)
     placed = jax.device_put((x, target), jax.NamedSharding(mesh, P("data")))
     jax.tree.map(assert_close, jax.jit(gradient)(params, *placed), expected)
+# Weights that are functions of weights, and memory that all steps of a scan read.
+read = bp.fan_out(bp.chain(bp.parallel(bp.Dense(5), bp.Dense(5)), bp.Sum()), bp.select(1))
+copy = bp.fan_out(bp.Identity(), bp.Identity())
+model = bp.chain(copy, bp.scan(read, 2), bp.select(0), bp.Dense(5), bp.Tanh(), bp.Dense(5))
+model = bp.reparameterize(bp.tie(model, "5/w", "3/w", jnp.transpose), jnp_sin)
+function = bp.as_jax_function(model)
+params, state = model.init(jax.random.key(0), x)
+
+def of_parts(params, x):
+    return jax.grad(lambda params: (function(params, state, x)[0] ** 2).sum())(params)
+
+sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
+jax.tree.map(assert_close, sharded(params, x), of_parts(params, x))
 print("equal on", jax.device_count(), "devices")
 """
 

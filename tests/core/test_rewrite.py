@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 
@@ -41,14 +43,18 @@ def test_eval_mode_reaches_every_layer() -> None:
     assert modes == [False, False]
 
 
-def test_reseed_replaces_every_key_and_nothing_else() -> None:
-    _, state = model.init(jax.random.key(0), jnp.arange(3))
-    state = {**state, "embed": jnp.arange(2)}
-    fresh = bp.reseed(state, jax.random.key(1))
-    assert jax.tree.structure(fresh) == jax.tree.structure(state)
-    assert fresh["embed"] is state["embed"]
-    keys = [
-        jax.random.key_data(leaf) for leaf in jax.tree.leaves(fresh) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    ]
-    assert [key.shape for key in keys] == [(2, 2), (2,)]  # scan's keys have its axis
-    assert len({tuple(row) for key in keys for row in key.reshape(-1, 2).tolist()}) == 3
+def test_layers_in_a_plain_tuple_are_reached() -> None:
+    @dataclass(frozen=True)
+    class Holder(bp.Layer):
+        parts: tuple[bp.Layer, ...]
+
+        def forward(self, params, state, x):
+            return x, state, ()
+
+        def backward(self, params, residuals, dy):
+            return (), dy
+
+    seen = {}
+    held = bp.eval_mode(Holder((bp.Dropout(0.5), bp.skip(bp.Dropout(0.5)))))
+    bp.rewrite_with_path(held, lambda path, layer: seen.setdefault(path, layer) and layer)
+    assert seen["parts/0"].train is False and seen["parts/1"].train is False

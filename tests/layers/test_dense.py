@@ -46,5 +46,5 @@ def test_bad_input(x, message: str) -> None:
     params, state = bp.Dense(3).init(jax.random.key(0), normal(4, 5))
     with pytest.raises(ValueError, match=message):
         bp.Dense(3).forward(params, state, x)
-    with pytest.raises(ValueError, match="1 feature or more, not 0"):
+    with pytest.raises(ValueError, match="features, 1 or more, not 0"):
         bp.Dense(0)

@@ -1,6 +1,6 @@
 """Layers that are wrong on purpose, each in a way that real libraries have been wrong. The checker catches them all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -76,6 +76,20 @@ def clipped(layer, params, x, dy):
     return layer.backward(params, x, jnp.clip(dy, -0.5, 0.5))
 
 
+def clipped_far_out(layer, params, x, dy):
+    return layer.backward(params, x, jnp.clip(dy, -6, 6))
+
+
+def none_as_ones(layer, params, residuals, dy):
+    left, right = dy
+    ones = jnp.ones_like(right if left is None else left)
+    filled = (
+        jnp.ones((4, 3), ones.dtype) if left is None else left,
+        jnp.ones((4, 2), ones.dtype) if right is None else right,
+    )
+    return layer.backward(params, residuals, filled)
+
+
 def depends_on_ones(layer, params, x, dy):
     return layer.backward(params, x, jnp.ones_like(dy))
 
@@ -123,7 +137,8 @@ class CountedTwice(bp.Layer):
     def backward(self, params: Tree, residuals: Tree, dy: Tree) -> tuple[Tree, Tree]:
         x, hidden = residuals
         dhidden = dy @ params.T
-        return x.T @ dhidden + (2 if self.twice else 1) * (hidden.T @ dy), dhidden @ params.T
+        dw = x.T @ dhidden + (2 if self.twice else 1) * (hidden.T @ dy)
+        return dw.astype(params.dtype), (dhidden @ params.T).astype(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -182,12 +197,58 @@ class NoValue(bp.Layer):
         return (), dy
 
 
+@dataclass(frozen=True)
+class HidesFromAutodiff(bp.Layer):
+    """x² whose forward declares one factor a constant, so that jax.vjp agrees with the wrong half-sized backward."""
+
+    def forward(self, params: Tree, state: Tree, x: Tree) -> tuple[Tree, Tree, Tree]:
+        return x * jax.lax.stop_gradient(x), state, x
+
+    def backward(self, params: Tree, residuals: Tree, dy: Tree) -> tuple[Tree, Tree]:
+        return (), dy * residuals
+
+
+@dataclass(frozen=True)
+class CountsItsCalls(bp.Layer):
+    """The identity, whose backward depends on how often it was called."""
+
+    calls: list = field(default_factory=list, compare=False)
+
+    def forward(self, params: Tree, state: Tree, x: Tree) -> tuple[Tree, Tree, Tree]:
+        return x, state, ()
+
+    def backward(self, params: Tree, residuals: Tree, dy: Tree) -> tuple[Tree, Tree]:
+        self.calls.append(None)
+        return (), dy * (1 if len(self.calls) < 4 else 2)
+
+
+@dataclass(frozen=True)
+class LowPrecisionNorm(bp.Layer):
+    """A layer norm whose backward computes in the dtype of its input."""
+
+    def init(self, key: jax.Array, x: Tree) -> tuple[Tree, Tree]:
+        return bp.LayerNorm().init(key, x)
+
+    def forward(self, params: Tree, state: Tree, x: Tree) -> tuple[Tree, Tree, Tree]:
+        return bp.LayerNorm().forward(params, state, x)
+
+    def backward(self, params: Tree, residuals: Tree, dy: Tree) -> tuple[Tree, Tree]:
+        low = jax.tree.map(lambda leaf: leaf.astype(residuals.x.dtype), residuals)
+        total = jax.lax.reduce(low.x * 0 + dy, jnp.zeros((), dy.dtype), jax.lax.add, (0,))
+        dparams, dx = bp.LayerNorm().backward(params, low, dy)
+        return {
+            **dparams,
+            "shift": (total * 1.02).astype(total.dtype) if dy.dtype == jnp.bfloat16 else dparams["shift"],
+        }, dx
+
+
 def wrong(layer: bp.Layer, rule: Any) -> bp.Layer:
     return bp.with_backward(layer, rule)
 
 
 x = normal(4, 5)
 mse = bp.losses.MeanSquaredError()
+two_outputs = bp.parallel(bp.Dense(3), bp.Dense(2))
 
 MUTANTS = [
     Mutant("dropped bias term", wrong(bp.Dense(3), dropped_bias), x, "['dparams']['b']"),
@@ -223,6 +284,12 @@ MUTANTS = [
     Mutant("a parameter among the residuals", SavesItsWeight(), x, "residuals hold the parameter ['w']"),
     Mutant("residuals larger than autodiff's", SavesTooMuch(), x, "residuals take"),
     Mutant("state of another structure", ForgetsState(), x, "the new state"),
+    Mutant("clipping of large cotangents", wrong(bp.Dense(3), clipped_far_out), x, "a sum of cotangents"),
+    Mutant("a constant in forward alone", HidesFromAutodiff(), x, "by central differences"),
+    Mutant("None taken for ones", wrong(two_outputs, none_as_ones), (x, normal(4, 2)), "None for output leaf"),
+    Mutant("state kept in Python", CountsItsCalls(), x, "['dx']"),
+    Mutant("bfloat16 sums", LowPrecisionNorm(), normal(3, 64), "in bfloat16 is off"),
+    Mutant("not a value, deep inside", bp.chain(bp.skip(NoValue())), x, "a rebuilt layer is not equal"),
     Mutant("not a value", NoValue(), x, "a rebuilt layer is not equal"),
 ]
 

@@ -1,0 +1,28 @@
+"""PRNG keys: randomness is state."""
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.layer import PyTree
+
+__all__ = ["reseed", "typed_key"]
+
+
+def typed_key(key: jax.Array) -> jax.Array:
+    """The key in JAX's typed form (`jax.random.key`), which tells a key from a pair of numbers."""
+    return key if _is_key(key) else jax.random.wrap_key_data(key)
+
+
+def reseed(state: PyTree, key: jax.Array) -> PyTree:
+    """The state with every PRNG key in it replaced by one drawn from `key`; all else unchanged."""
+    key = typed_key(key)
+    leaves, structure = jax.tree.flatten(state)
+    fresh = [
+        jax.random.split(jax.random.fold_in(key, index), leaf.shape) if _is_key(leaf) else leaf
+        for index, leaf in enumerate(leaves)
+    ]
+    return structure.unflatten(fresh)
+
+
+def _is_key(leaf: jax.Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
