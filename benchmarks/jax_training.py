@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from benchmarks.workload import JaxProgram
 
-__all__ = ["differentiation", "of_objective", "stateless", "training"]
+__all__ = ["differentiation", "stateless", "training"]
 
 # (params, state, batch) -> ((loss, state), gradient)
 ValueAndGrad = Callable[[Any, Any, Any], tuple[tuple[jax.Array, Any], Any]]
@@ -59,13 +59,3 @@ def differentiation(value_and_grad: ValueAndGrad, params: Any, named: Named, sta
 def stateless(loss: Callable[[Any, Any], jax.Array]) -> ValueAndGrad:
     """The gradient by JAX of `loss(params, batch)`."""
     return jax.value_and_grad(lambda params, state, batch: (loss(params, batch), state), has_aux=True)
-
-
-def of_objective(objective: Any) -> ValueAndGrad:
-    """The gradient by JAX of the forward of an objective of ours."""
-
-    def forward(params, state, batch):
-        loss, state, _ = objective.forward(params, state, batch)
-        return loss, state
-
-    return jax.value_and_grad(forward, has_aux=True)

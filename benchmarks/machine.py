@@ -13,7 +13,7 @@ PACKAGES = ("backprop-jax", "jax", "jaxlib", "flax", "optax", "equinox", "torch"
 
 
 def busy_share(seconds: float = 1.0) -> float:
-    """The share of all cores that is in use while this process does nothing.
+    """The share of the cores at hand that is in use while this process does nothing.
 
     Where CPU times can be read this is measured over some seconds. The load average, the fallback, lags by a minute.
     """
@@ -26,7 +26,7 @@ def busy_share(seconds: float = 1.0) -> float:
 
 
 class Neighbours:
-    """How much of all cores other processes use while this one works: `with neighbours: work()`, as often as you like.
+    """What others use of the cores at hand while this process works: `with neighbours: work()`, as often as you like.
 
     A steady neighbour slows every contestant alike and so leaves the spread small; this is what tells of it.
     """
@@ -47,13 +47,17 @@ class Neighbours:
 
     @property
     def share(self) -> float | None:
-        """Of all cores, over all visits; None where the system does not tell."""
+        """Of the cores at hand, over all visits; None where the system does not tell."""
         return max(0.0, self._others / self._total) if self._total else None
 
 
 def _cpu_seconds() -> tuple[float, float]:
-    """Busy and total seconds of all cores since boot."""
-    ticks = [int(field) for field in CPU_TIMES.read_text().split("\n", 1)[0].split()[1:9]]
+    """Busy and total seconds since boot of the cores that this process may use."""
+    lines = [line.split() for line in CPU_TIMES.read_text().splitlines() if line.startswith("cpu")]
+    ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    # The first line is the sum of all; it must do in a container that numbers its cores anew.
+    counted = [line for line in lines if line[0] in ours] or lines[:1]
+    ticks = [sum(map(int, fields)) for fields in list(zip(*counted, strict=False))[1:9]]
     idle = ticks[3] + ticks[4]  # the fourth is idle, the fifth waits for a disk
     per_second = os.sysconf("SC_CLK_TCK")
     return (sum(ticks) - idle) / per_second, sum(ticks) / per_second

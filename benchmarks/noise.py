@@ -7,8 +7,8 @@ from benchmarks.timing import summarize
 
 __all__ = ["busy_before", "disturbed"]
 
-MAX_BUSY = 0.10  # of all cores before the start
-MAX_NEIGHBOURS = 0.05  # of all cores during the turns of a worker
+MAX_BUSY = 0.10  # of the cores at hand before the start
+MAX_NEIGHBOURS = 0.05  # of the cores at hand during the turns of a worker
 MAX_SPREAD = 0.10
 MIN_ROUNDS = 5  # of fewer there are no quartiles worth the name
 

@@ -102,9 +102,7 @@ def _number(value: float | None, form: str, unit: float = 1.0) -> str:
 
 def write(path: Path, text: str) -> None:
     """A whole file or none: it gets its name when it is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    from backprop_jax.train.atomic_file import atomic_file  # here, for the timing process stays free of jax until then
+
+    with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -54,7 +54,7 @@ class Worker:
         return self._call("turn", name, steps)
 
     def neighbours(self) -> float | None:
-        """The share of all cores that other processes used during its turns, other workers included."""
+        """The share of the cores at hand that other processes used during its turns, other workers included."""
         return self._call("neighbours")
 
     def close(self) -> None:

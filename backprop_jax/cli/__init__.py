@@ -1,8 +1,13 @@
 """The command line: a thin face over the library."""
 
+import contextlib
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
+
+from backprop_jax.cli.flags import PROGRAM, parse
+from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
 
@@ -10,26 +15,47 @@ EXTRA = ("matplotlib", "rich", "safetensors", "sklearn", "tyro")  # what the ext
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; `argv` is `sys.argv[1:]` if None.
+    """Run the command line; without `argv` this is the whole process, with the flags of `sys.argv[1:]`.
 
     Returns the exit status: 0; 2 if the flags are at fault; 130 after Ctrl-C; otherwise 1.
     """
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        print(
-            f"backprop-jax: error: {', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", file=sys.stderr
-        )
-        return 1
+    status = _run(argv)
+    if argv is None:
+        _flush()
+        if status == 130:
+            # jax may be in the middle of a compilation, on threads that do not outlive the interpreter's teardown.
+            os._exit(status)
+    return status
 
-    from backprop_jax.cli.flags import PROGRAM, parse
-    from backprop_jax.cli.refused import Refused
-    from backprop_jax.cli.train_digits import train_digits
 
+def _run(argv: Sequence[str] | None) -> int:
     try:
-        return train_digits(parse(argv))
+        missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+        if missing:
+            raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
+
+        from backprop_jax.cli.train_digits import train_digits
+
+        try:
+            return train_digits(parse(argv))
+        finally:
+            sys.stdout.flush()
     except Refused as refused:
         print(f"{PROGRAM}: error: {refused}", file=sys.stderr)
         return refused.status
+    except OSError as error:
+        print(f"{PROGRAM}: error: {error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted; files not yet listed as written are not there", file=sys.stderr)
         return 130
+
+
+def _flush() -> None:
+    """Empty the buffers; what cannot be written is dropped, or Python would complain about it once more at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,18 +80,18 @@ def train_digits(flags: TrainDigits) -> int:
             on_epoch=on_epoch,
             on_progress=on_progress,
         )
+    _write_training(console, flags, trained)  # before all else, for a Ctrl-C from here on ends the job
     result = _test(console, objective, trained.training, dataset)
-    if not trained.interrupted:
-        times = step_times(objective, optimizer, trained.training, batch)
-        console.print(
-            f"\nstep time {1e3 * times.by_hand:.3f} ms by hand, {1e3 * times.by_autodiff:.3f} ms by jax.grad: "
-            f"ratio {times.by_hand / times.by_autodiff:.2f} (medians, batches of {flags.batch_size} images)"
-        )
-    _write(console, flags, dataset, trained, result)
+    _write_report(console, flags, dataset, trained, result)
     if trained.interrupted:
         epochs = f"{len(trained.history)} of {flags.epochs} epochs"
         print(f"{PROGRAM}: interrupted after {epochs}; everything so far is written", file=sys.stderr)
         return 130
+    times = step_times(objective, optimizer, trained.training, batch)
+    console.print(
+        f"\nstep time {1e3 * times.by_hand:.3f} ms by hand, {1e3 * times.by_autodiff:.3f} ms by jax.grad: "
+        f"ratio {times.by_hand / times.by_autodiff:.2f} (medians, batches of {flags.batch_size} images)"
+    )
     return 0
 
 
@@ -156,18 +157,23 @@ def _test(console: Console, objective: Supervised, training: Training, dataset: 
     return result
 
 
-def _write(console: Console, flags: TrainDigits, dataset: ImageDataset, trained: Fit, result: Evaluation) -> None:
-    title = f"{dataset.name}, {flags.model}, {len(trained.history)} epochs: test accuracy {result.accuracy:.2%}"
+def _write_training(console: Console, flags: TrainDigits, trained: Fit) -> None:
     settings = {name: str(value) for name, value in asdict(flags).items()}
-    writers = {
-        "params.safetensors": lambda path: save_params(path, trained.training.params, settings),
-        "history.csv": lambda path: save_history(path, trained.history),
-        "report.png": lambda path: save_report(
-            path, title, trained.history, dataset.test, result.scores, dataset.class_names
-        ),
-    }
     console.print()
-    for name, write in writers.items():
-        with refusing(OSError, prefix=f"{flags.out / name} cannot be written: ", status=1):
-            write(flags.out / name)
-        console.print(f"written: {flags.out / name}")
+    _write(console, flags.out / "params.safetensors", lambda path: save_params(path, trained.training.params, settings))
+    _write(console, flags.out / "history.csv", lambda path: save_history(path, trained.history))
+
+
+def _write_report(
+    console: Console, flags: TrainDigits, dataset: ImageDataset, trained: Fit, result: Evaluation
+) -> None:
+    title = f"{dataset.name}, {flags.model}, {len(trained.history)} epochs: test accuracy {result.accuracy:.2%}"
+    report = trained.history, dataset.test, result.scores, dataset.class_names
+    console.print()
+    _write(console, flags.out / "report.png", lambda path: save_report(path, title, *report))
+
+
+def _write(console: Console, path: Path, write: Callable[[Path], None]) -> None:
+    with refusing(OSError, prefix=f"{path} cannot be written: ", status=1):
+        write(path)
+    console.print(f"written: {path}")

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from backprop_jax.core.layer import Layer, PyTree
 
@@ -27,7 +28,7 @@ def pull(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[P
     leaves = jax.tree.leaves(dy)
     if not leaves:
         return None, None
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+    traced = any(isinstance(leaf, Tracer) for leaf in leaves)
     return (_backward if traced else type(layer).backward)(layer, params, residuals, dy)
 
 

@@ -49,6 +49,8 @@ def require_pair(loss: Layer, x: PyTree) -> tuple[jax.Array, jax.Array]:
         raise ValueError(f"{loss} takes (prediction, target), not {jax.tree.structure(x)}")
     prediction, target = x
     require_float(loss, prediction)
+    if not (hasattr(target, "dtype") and hasattr(target, "shape")):
+        raise ValueError(f"{loss} takes one array as target, but was given {type(target).__name__}")
     if not jnp.isdtype(target.dtype, ("real floating", "integral", "bool")):
         raise ValueError(f"{loss} needs a target of real numbers, not {target.dtype}{list(target.shape)}")
     return prediction, target

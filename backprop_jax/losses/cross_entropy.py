@@ -72,7 +72,7 @@ class CrossEntropy(Layer):
         require_label_smoothing(self, self.label_smoothing)
         if self.class_weights is not None:
             require_weights(self, "class_weights", self.class_weights)
-        if not isinstance(self.ignore_index, Integral | None):
+        if isinstance(self.ignore_index, bool) or not isinstance(self.ignore_index, Integral | None):
             raise TypeError(f"CrossEntropy needs an integer ignore_index or None, not {self.ignore_index!r}")
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:

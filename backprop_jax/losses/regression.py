@@ -55,7 +55,7 @@ class MeanAbsoluteError(Layer):
 
     Shapes:   prediction (...) float, target (...) real -> y () in at least float32; (...) if reduction is "none".
     Params, state: none.
-    Saves:    sign(e), one byte an element.
+    Saves:    sign(e), in the dtype of the prediction: NaN where e is.
     Backward: dprediction = sign(e) dy / size, so 0 where e = 0. The target is a constant.
     Units:    those of the prediction.
     Raises:   as MeanSquaredError.
@@ -72,7 +72,7 @@ class MeanAbsoluteError(Layer):
         sign = lax.sign(error)
         # not lax.abs, whose derivative at 0 is 1: a perfect prediction would move
         y = reduce(sign * error, self.reduction, error.size)
-        return y, state, PointwiseResiduals(sign.astype(jnp.int8), Static(x[0].dtype))
+        return y, state, PointwiseResiduals(sign.astype(x[0].dtype), Static(x[0].dtype))
 
     def backward(self, params: PyTree, residuals: PointwiseResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         return (), pull_pointwise(residuals, self.reduction, dy)

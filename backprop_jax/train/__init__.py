@@ -1,7 +1,8 @@
 """Training: the step, the loop around it, and what it leaves behind."""
 
 from backprop_jax.train.checkpoint import load_params, save_params
-from backprop_jax.train.evaluate import Evaluation, confusion_matrix, evaluate
+from backprop_jax.train.confusion import confusion_matrix
+from backprop_jax.train.evaluate import Evaluation, evaluate
 from backprop_jax.train.fit import Epoch, Fit, Progress, fit
 from backprop_jax.train.gradient_norms import gradient_norms
 from backprop_jax.train.history import save_history

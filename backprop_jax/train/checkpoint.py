@@ -24,9 +24,11 @@ def save_params(path: str | os.PathLike, params: PyTree, metadata: Mapping[str, 
               written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
     """
     safetensors = _safetensors()
+    arrays = {name: _to_numpy(name, leaf) for name, leaf in _by_path(params).items()}
+    # Not save_file, whose error for a full disk is no OSError and whose file nobody else may read.
+    content = safetensors.numpy.save(arrays, metadata=dict(metadata or {}))
     with atomic_file(path) as temporary:
-        arrays = {name: _to_numpy(name, leaf) for name, leaf in _by_path(params).items()}
-        safetensors.numpy.save_file(arrays, temporary, metadata=dict(metadata or {}))
+        temporary.write_bytes(content)
 
 
 def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:

@@ -8,10 +8,10 @@ import numpy as np
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
-from backprop_jax.core.rewrite import eval_mode
 from backprop_jax.data import Examples, batches
+from backprop_jax.train.step import make_evaluation
 
-__all__ = ["Evaluation", "confusion_matrix", "evaluate"]
+__all__ = ["Evaluation", "evaluate"]
 
 
 class Evaluation(NamedTuple):
@@ -29,10 +29,11 @@ def evaluate(
 
     The objective's loss must be a mean over its batch.
     """
-    score = partial(_score, eval_mode(objective.layer), objective.loss, params, state)
+    predict = make_evaluation(objective.layer)
     losses, scores = [], []
-    for batch in batches(examples, batch_size):
-        loss, batch_scores = jax.device_get(score(batch))
+    for x, target in batches(examples, batch_size):
+        prediction = predict(params, state, x)
+        loss, batch_scores = jax.device_get((_loss(objective.loss, prediction, target), prediction))
         losses.append(loss * len(batch_scores))
         scores.append(batch_scores)
     scores = np.concatenate(scores)
@@ -40,16 +41,7 @@ def evaluate(
     return Evaluation(float(np.sum(losses) / len(examples)), float(accuracy), scores)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _score(model: Layer, loss: Layer, params: PyTree, state: PyTree, batch: PyTree) -> tuple[jax.Array, jax.Array]:
-    x, target = batch
-    prediction, _, _ = model.forward(params, state, x)
+@partial(jax.jit, static_argnums=0)
+def _loss(loss: Layer, prediction: PyTree, target: PyTree) -> jax.Array:
     value, _, _ = loss.forward((), (), (prediction, target))
-    return value, prediction
-
-
-def confusion_matrix(actual: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How often class i was taken for class j: shape (classes, classes), actual class by row, integers."""
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (actual, predicted), 1)
-    return counts
+    return value

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_jax.data import Examples
 from backprop_jax.train.atomic_file import atomic_file
-from backprop_jax.train.evaluate import confusion_matrix
+from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.fit import Epoch
 
 if TYPE_CHECKING:

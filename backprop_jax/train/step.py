@@ -29,13 +29,9 @@ class Training(NamedTuple):
     optimizer_state: PyTree
 
 
+@partial(jax.jit, static_argnums=(0, 1))
 def start(objective: Layer, optimizer: GradientTransform, key: jax.Array, batch: PyTree) -> Training:
     """Fresh parameters, state and optimizer state for batches like `batch`."""
-    return _start(objective, optimizer, key, batch)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _start(objective: Layer, optimizer: Any, key: jax.Array, batch: PyTree) -> Training:
     params, state = objective.init(key, batch)
     return Training(params, state, optimizer.init(params))
 

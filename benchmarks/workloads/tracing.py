@@ -44,9 +44,9 @@ def ours(task: Task) -> JaxProgram:
 
 
 def jax_grad(task: Task) -> JaxProgram:
-    from benchmarks.jax_training import of_objective
+    from backprop_jax.train.step_time import autodiff_value_and_grad
 
-    return _with_our_forward(task, of_objective)
+    return _with_our_forward(task, autodiff_value_and_grad)
 
 
 def _with_our_forward(task: Task, differentiate: Callable) -> JaxProgram:

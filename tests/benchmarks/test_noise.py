@@ -1,4 +1,4 @@
-import threading
+import os
 import time
 
 import pytest
@@ -52,18 +52,30 @@ def test_neighbours_are_told_from_oneself(monkeypatch):
     assert neighbours.share == pytest.approx(3 / 20)
 
 
-def test_busy_share_sees_work():
-    """Only the lower bound: other tests may run at the same time."""
-    stop = threading.Event()
+BEFORE = """cpu  1000 0 0 9000 0 0 0 0 0 0
+cpu0 100 0 0 900 0 0 0 0 0 0
+cpu1 0 0 0 1000 0 0 0 0 0 0
+cpu12 200 10 20 1000 0 0 0 0 0 0
+intr 1 2 3
+"""
+AFTER = """cpu  9000 0 0 9000 0 0 0 0 0 0
+cpu0 900 0 0 900 0 0 0 0 0 0
+cpu1 10 0 0 1060 30 0 0 0 0 0
+cpu12 220 15 25 1070 0 0 0 0 0 0
+intr 4 5 6
+"""
 
-    def spin():
-        while not stop.is_set():
-            pass
 
-    thread = threading.Thread(target=spin)
-    thread.start()
-    try:
-        assert machine.busy_share(0.3) > 0.5 / machine.cores()
-    finally:
-        stop.set()
-        thread.join()
+@pytest.mark.parametrize(
+    ("cores", "share"),
+    [({1}, 10 / 100), ({1, 12}, (10 + 30) / (100 + 100)), ({77}, 1.0)],
+    ids=["one core", "two cores", "numbered anew"],
+)
+def test_busy_share_sees_work_on_the_cores_at_hand(cores, share, monkeypatch, tmp_path):
+    """Recorded readings of a machine on which the other core is busy all the time."""
+    readings = tmp_path / "stat"
+    readings.write_text(BEFORE)
+    monkeypatch.setattr(machine, "CPU_TIMES", readings)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: cores, raising=False)
+    monkeypatch.setattr(time, "sleep", lambda seconds: readings.write_text(AFTER))
+    assert machine.busy_share() == pytest.approx(share)

@@ -27,6 +27,17 @@ def test_an_interrupt_outside_training_is_no_traceback(
     assert capsys.readouterr().err.startswith("backprop-jax: interrupted")
 
 
+def test_an_interrupt_during_the_imports_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.util, "find_spec", interrupt)
+    assert cli.main(["train", "digits"]) == 130
+    assert capsys.readouterr().err.startswith("backprop-jax: interrupted")
+
+
 def test_the_import_loads_no_optional_package() -> None:
     program = f"import backprop_jax.cli, sys; print(sorted(set(sys.modules) & {set(cli.EXTRA)}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from backprop_jax.train import load_params
 FILES = {"params.safetensors", "history.csv", "report.png"}
 SHORT = ["train", "digits", "--width", "32", "--depth", "1", "--epochs", "4", "--no-cross-check"]
 LINEAR = ["train", "digits", "--model", "linear", "--no-cross-check"]
+RUN = "import sys; from backprop_jax.cli import main; sys.exit(main())"  # as the installed script does
+TIMEOUT = 120  # seconds, for a process that does not end
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +42,12 @@ def test_the_output_tells_all_in_order(short: tuple[Path, str]) -> None:
         r"digits8x8: 1,797 images, 8x8 pixels, 10 classes; 1,258 to train, 180 to validate, 359 to test",
         r"Dense\(features=32\) +float32\[32, 32\] +2,080 +8,192",
         r"epoch   4   loss ",
+        r"written: .*params\.safetensors",
+        r"written: .*history\.csv",
         r"test accuracy \d\d\.\d\d% \(\d+ of 359\), loss ",
         r"actual 9 ",
-        r"step time \d+\.\d+ ms by hand, \d+\.\d+ ms by jax\.grad: ratio \d",
-        r"written: .*params\.safetensors",
         r"written: .*report\.png",
+        r"step time \d+\.\d+ ms by hand, \d+\.\d+ ms by jax\.grad: ratio \d",
     ]
     assert re.search(".*".join(parts), text, re.DOTALL)
 
@@ -155,17 +159,15 @@ def test_divergence_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_leaves_no_half_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fill_the_disk(arrays: dict, path: Path, metadata: dict) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("safetensors.numpy.save_file", fill_the_disk)
-    assert main([*LINEAR, "--epochs", "1", "--out", str(tmp_path)]) == 1
-    assert "params.safetensors cannot be written: No space left on device" in refusal(capsys)
-    assert not list(tmp_path.iterdir())
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    """The system refuses to let any file grow beyond 1,000 bytes, as one with a full disk would."""
+    (tmp_path / "params.safetensors").write_bytes(b"old")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+    command = [sys.executable, "-c", limit + RUN, *LINEAR, "--epochs", "1", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 1
+    assert done.stderr == f"backprop-jax: error: {tmp_path / 'params.safetensors'} cannot be written: File too large\n"
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
 def test_a_wrong_gradient_ends_the_job(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,26 +191,58 @@ def test_every_model_and_optimizer_can_be_chosen(model, optimizer) -> None:
     jax.eval_shape(job._optimizer(flags, 100).init, params)
 
 
-def test_control_c_keeps_what_is_learned(tmp_path: Path) -> None:
+def interrupted(marker: str, *flags: str, setup: str = "") -> tuple[int, str, str]:
+    """Exit status, output from the marker on, and errors of a run that gets a Ctrl-C when it prints the marker."""
     # Python handles SIGINT only if it was not ignored when the tests were started, in the background for instance.
-    program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from backprop_jax.cli import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", program, *LINEAR, "--epochs", "100000", "--out", str(tmp_path)]
+    setup += "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", setup + RUN, *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        timer = threading.Timer(TIMEOUT, process.kill)  # ends the reading too
+        timer.start()
         try:
-            for line in process.stdout:
-                if line.startswith("epoch   3"):
-                    break
+            found = any(line.startswith(marker) for line in process.stdout)
             process.send_signal(signal.SIGINT)
-            text, errors = process.communicate(timeout=60)
+            text, errors = process.communicate()
         finally:
+            timer.cancel()
             process.kill()
-    assert process.returncode == 130
+    assert found, errors
+    return process.returncode, text, errors
+
+
+def test_control_c_keeps_what_is_learned(tmp_path: Path) -> None:
+    status, text, errors = interrupted("epoch   3", *LINEAR, "--epochs", "100000", "--out", str(tmp_path))
+    assert status == 130
     assert re.fullmatch(r"backprop-jax: interrupted after \d+ of 100000 epochs; everything so far is written\n", errors)
     assert "test accuracy" in text
     assert {path.name for path in tmp_path.iterdir()} == FILES
+
+
+def test_control_c_after_the_last_epoch_keeps_what_is_learned(tmp_path: Path) -> None:
+    status, _, errors = interrupted("Confusion matrix", *LINEAR, "--epochs", "1", "--out", str(tmp_path))
+    assert status == 130
+    assert errors == "backprop-jax: interrupted; files not yet listed as written are not there\n"
+    assert {path.name for path in tmp_path.iterdir()} >= {"params.safetensors", "history.csv"}
+
+
+def test_control_c_before_the_training_ends_the_process_at_once(tmp_path: Path) -> None:
+    """Without the interpreter's teardown, in which the threads of a compilation would crash."""
+    teardown = "import atexit, os; atexit.register(os.write, 2, b'teardown'); "
+    flags = ["train", "digits", "--out", str(tmp_path)]
+    status, _, errors = interrupted("Relative difference", *flags, setup=teardown)
+    assert status == 130
+    assert errors == "backprop-jax: interrupted; files not yet listed as written are not there\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("flags", [[*LINEAR, "--epochs", "0"], ["--help"]], ids=["run", "help"])
+def test_output_to_a_full_device_is_no_traceback(flags: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", RUN, *flags]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    assert done.returncode == 1
+    assert done.stderr == "backprop-jax: error: No space left on device\n"
 
 
 @pytest.mark.slow

@@ -18,6 +18,12 @@ def refuses(loss, x, message: str, error: type[Exception] = ValueError) -> None:
         jax.eval_shape(loss.forward, (), (), x)
 
 
+def refuses_now(loss, x, message: str) -> None:
+    """Untraced, for tracing makes an array of a Python number."""
+    with pytest.raises(ValueError, match=message):
+        loss.forward((), (), x)
+
+
 @pytest.mark.parametrize("kind", losses.__all__)
 def test_unknown_reduction(kind: str) -> None:
     with pytest.raises(ValueError, match=f"{kind} needs a reduction of 'mean', 'sum' or 'none', not 'batchmean'"):
@@ -29,6 +35,9 @@ def test_inputs(loss) -> None:
     refuses(loss, shape(4, 3), "takes .prediction, target.")
     refuses(loss, (shape(4, 3, dtype="int32"), shape(4, 3)), r"floating point input, not int32\[4, 3\]")
     refuses(loss, (shape(4, 3), shape(4, 3, dtype="complex64")), r"complex64\[4, 3\]")
+    refuses_now(loss, ([1.0, 2.0], jnp.ones(2)), "one array, but was given list")
+    for target in ([1.0, 2.0], 1.0, None, (shape(2),)):
+        refuses_now(loss, (jnp.ones(2), target), f"one array as target, but was given {type(target).__name__}")
     refuses(loss, (shape(4, 3), shape(4, 1)), r"\[4, 3\].*\[4, 1\]")
     refuses(loss, (shape(4, 1), shape(3)), r"\[4, 1\].*\[3\]")
 

@@ -266,3 +266,16 @@ def test_no_classes_and_no_axes() -> None:
 def test_ignore_index_is_an_integer() -> None:
     with pytest.raises(TypeError, match=r"integer ignore_index or None, not 1\.5"):
         CrossEntropy(ignore_index=1.5)
+    with pytest.raises(TypeError, match="integer ignore_index or None, not True"):
+        CrossEntropy(ignore_index=True)
+
+
+@pytest.mark.parametrize("target", [jnp.array([1, 0]), jnp.array([[0.0, 1.0], [0.5, 0.5]])], ids=["labels", "soft"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_nan_logits_have_nan_gradients(reduction: str, target) -> None:
+    """All of their row, as with jax.vjp; the other row keeps its own."""
+    loss, logits = CrossEntropy(reduction=reduction), jnp.array([[0.5, -1.0], [jnp.nan, 2.0]])
+    dy = jnp.array([2.0, 3.0]) if reduction == "none" else 2.0
+    (_, ours), (_, theirs) = (way(loss, logits, target, dy) for way in (by_hand, by_jax_vjp))
+    assert jnp.isnan(ours).tolist() == [[False, False], [True, True]]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)

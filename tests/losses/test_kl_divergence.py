@@ -75,3 +75,12 @@ def test_errors() -> None:
         jax.eval_shape(KLDivergence().forward, (), (), (row, ints))
     with pytest.raises(ValueError, match="at least 1 axes"):
         jax.eval_shape(KLDivergence().forward, (), (), (scalar, scalar))
+
+
+def test_nan_predictions_are_as_jax_has_them() -> None:
+    """The divergence is linear in the prediction, so its gradient knows the target alone: a NaN there comes through."""
+    log_q, p = jnp.array([[jnp.nan, -1.0], [-0.5, -0.5]]), jnp.array([[0.5, 0.5], [jnp.nan, 0.5]])
+    (y, ours), (_, theirs) = (way(KLDivergence(), log_q, p, 2.0) for way in (by_hand, by_jax_vjp))
+    assert jnp.isnan(y)
+    assert jnp.isnan(ours).tolist() == [[False, False], [True, False]]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)

@@ -58,4 +58,23 @@ def test_bytes_saved_an_element() -> None:
     """One array, and neither prediction nor target."""
     x = (jax.ShapeDtypeStruct((4, 3), jnp.bfloat16), jax.ShapeDtypeStruct((4, 3), jnp.float32))
     saved = [residual_bytes(kind(), x) / 12 for kind in POINTWISE]
-    assert saved == [4, 1, 4, 4, 4]
+    assert saved == [4, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_nan_predictions_have_nan_gradients(kind, reduction: str) -> None:
+    """In bfloat16 too, and the other elements keep theirs."""
+    loss = kind(reduction=reduction)
+    for dtype in ("float32", "bfloat16"):
+        prediction, target = jnp.array([0.5, jnp.nan, -2.0], dtype), jnp.array([1.0, 1.0, -1.0])
+        gradient = by_hand(loss, prediction, target, jnp.full((3,) if reduction == "none" else (), 2.0))[1]
+        assert jnp.isnan(gradient).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in POINTWISE if kind is not losses.Hinge])
+def test_nan_predictions_as_jax_has_them(kind) -> None:
+    """Hinge is left out: jax's derivative of max is 0 at NaN, which would hide it."""
+    prediction, target = jnp.array([0.5, jnp.nan, -2.0]), jnp.array([1.0, 1.0, -1.0])
+    (_, ours), (_, theirs) = (way(kind(), prediction, target, 2.0) for way in (by_hand, by_jax_vjp))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)

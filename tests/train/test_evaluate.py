@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
-from backprop_jax.train import confusion_matrix, evaluate
+from backprop_jax.train import evaluate
 from tests.train.tiny import OBJECTIVE, clouds, fresh
 
 
@@ -19,8 +19,3 @@ def test_loss_and_accuracy_are_those_of_the_whole(batch_size: int) -> None:
     np.testing.assert_allclose(result.scores, scores, atol=1e-6)
     assert result.loss == pytest.approx(-float(log_likelihood.mean()), rel=1e-5)
     assert result.accuracy == pytest.approx(float((scores.argmax(-1) == examples.y).mean()))
-
-
-def test_confusion_matrix() -> None:
-    counts = confusion_matrix(np.array([0, 1, 1, 1]), np.array([0, 1, 2, 2]), classes=3)
-    assert counts.tolist() == [[1, 0, 0], [0, 1, 2], [0, 0, 0]]

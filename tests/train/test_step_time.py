@@ -13,8 +13,8 @@ BATCH = TRAIN.x[:BATCH_SIZE], TRAIN.y[:BATCH_SIZE]
 def test_both_ways_are_timed_and_the_training_is_kept() -> None:
     training = fresh()
     times = step_times(OBJECTIVE, OPTIMIZER, training, BATCH, rounds=2, steps=2)
-    assert 0 < times.by_hand < 1
-    assert 0 < times.by_autodiff < 1
+    assert times.by_hand > 0
+    assert times.by_autodiff > 0
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(training))
 
 
