@@ -29,13 +29,15 @@ class Select(Layer):
     component: int | str
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        choices = (
-            list(x) if isinstance(x, dict) else list(range(-len(x), len(x))) if isinstance(x, tuple | list) else []
-        )
-        if self.component not in choices:
-            found = f"whose components are {choices}" if choices else "that has no components"
+        components: dict[int | str, PyTree] = {}
+        if isinstance(x, dict):
+            components.update(x)
+        elif isinstance(x, tuple | list):
+            components.update((number, x[number]) for number in range(-len(x), len(x)))
+        if self.component not in components:
+            found = f"whose components are {list(components)}" if components else "that has no components"
             raise ValueError(f"select({self.component!r}) on an input {found}")
-        return x[self.component], state, Static(jax.tree.structure(x, is_leaf=lambda node: node is not x))
+        return components[self.component], state, Static(jax.tree.structure(x, is_leaf=lambda node: node is not x))
 
     def backward(self, params: PyTree, residuals: Static, dy: PyTree) -> tuple[PyTree, PyTree]:
         one_level = residuals.value
