@@ -163,7 +163,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """The system refuses to let any file grow beyond 1,000 bytes, as one with a full disk would."""
     (tmp_path / "params.safetensors").write_bytes(b"old")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
-    command = [sys.executable, "-c", limit + RUN, *LINEAR, "--epochs", "1", "--out", str(tmp_path)]
+    # -B: a module cache cut off by the limit would break every later import.
+    command = [sys.executable, "-B", "-c", limit + RUN, *LINEAR, "--epochs", "1", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 1
     assert done.stderr == f"backprop-jax: error: {tmp_path / 'params.safetensors'} cannot be written: File too large\n"
