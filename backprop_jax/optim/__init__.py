@@ -10,9 +10,11 @@ Arithmetic is in at least float32 and updates keep the gradient's dtype.
 """
 
 from backprop_jax.optim.adaptive_moments import ScaleByAdamState, scale_by_adam
+from backprop_jax.optim.applying import apply_updates, global_norm
 from backprop_jax.optim.clipping import clip_by_global_norm
+from backprop_jax.optim.combining import chain, identity
 from backprop_jax.optim.momentum import TraceState, trace
-from backprop_jax.optim.recipes import adam, adamw, sgd
+from backprop_jax.optim.recipes.first import adam, adamw, sgd
 from backprop_jax.optim.scaling import ScaleByScheduleState, scale, scale_by_learning_rate, scale_by_schedule
 from backprop_jax.optim.schedules import (
     ScalarOrSchedule,
@@ -21,12 +23,14 @@ from backprop_jax.optim.schedules import (
     cosine_decay_schedule,
     warmup_cosine_decay_schedule,
 )
-from backprop_jax.optim.transform import EmptyState, Transform, apply_updates, chain, global_norm, identity
+from backprop_jax.optim.transform import EmptyState, Leafwise, Plan, Transform
 from backprop_jax.optim.weight_decay import MaskedState, WeightDecaySchedule, add_decayed_weights
 
 __all__ = [
     "EmptyState",
+    "Leafwise",
     "MaskedState",
+    "Plan",
     "ScalarOrSchedule",
     "ScaleByAdamState",
     "ScaleByScheduleState",

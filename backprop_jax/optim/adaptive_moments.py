@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_decay, require_non_negative
-from backprop_jax.optim.leafwise import PyTree, abs_squared, map_all, zeros_like
+from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
 from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.transform import Leafwise, Plan
 
 
 class ScaleByAdamState(NamedTuple):
@@ -24,7 +24,7 @@ class ScaleByAdamState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class scale_by_adam(Transform):
+class scale_by_adam(Leafwise):
     """Divide the average gradient by the root of the average squared gradient, both corrected for starting at zero.
 
         mu <- b1 mu + (1 - b1) g,   nu <- b2 nu + (1 - b2) |g|^2
@@ -37,6 +37,8 @@ class scale_by_adam(Transform):
             a parameter is complex; at update if updates and state differ in structure or shape.
     Source: Kingma & Ba, 2015, arXiv:1412.6980, algorithm 1; nesterov: Dozat, 2016, as optax has it, without b2 on nu.
     """
+
+    renews = ("mu", "nu")
 
     b1: Scalar = 0.9
     b2: Scalar = 0.999
@@ -56,9 +58,7 @@ class scale_by_adam(Transform):
     def init(self, params: PyTree) -> ScaleByAdamState:
         return ScaleByAdamState(count=first_count(), mu=zeros_like(params, self.mu_dtype), nu=zeros_like(params))
 
-    def update(
-        self, updates: PyTree, state: ScaleByAdamState, params: PyTree = None, **extra: Any
-    ) -> tuple[PyTree, ScaleByAdamState]:
+    def plan(self, updates: PyTree, state: ScaleByAdamState, params: PyTree, **extra: Any) -> Plan:
         b1, b2 = self.b1, self.b2
         count = next_count(state.count)
         # Both corrections and eps are gathered into scalars, so that a leaf costs one division and one root:
@@ -71,8 +71,7 @@ class scale_by_adam(Transform):
         scalars = _Scalars(
             b1, 1 - b1, b2, 1 - b2, mu_factor, gradient_factor, correction * self.eps_root, root * self.eps
         )
-        updates, mu, nu = map_all(_rule, scalars, updates, mu=state.mu, nu=state.nu)
-        return updates, state._replace(count=count, mu=mu, nu=nu)
+        return Plan(_rule, scalars, state._replace(count=count))
 
 
 class _Scalars(NamedTuple):

@@ -54,6 +54,12 @@ def dtype_name(owner: object, name: str) -> str | None:
     return jnp.dtype(dtype).name
 
 
+def hash_of(*fields: Any) -> int:
+    """A hash of values that may be trees: a dict has none, its leaves and its structure have one."""
+    leaves, structure = jax.tree.flatten(fields)
+    return hash((tuple(leaves), structure))
+
+
 def _refuse(owner: object, name: str, demand: str, fix: str) -> None:
     value: Any = getattr(owner, name)
     raise ValueError(f"{type(owner).__name__}: {name} {demand}, got {value!r}; {fix}")

@@ -1,4 +1,4 @@
-"""Apply a rule to every leaf of the updates, together with the leaves of state or parameters that belong to it.
+"""Apply rules to every leaf of the updates, together with the leaves of state or parameters that belong to it.
 
 A rule is plain arithmetic, `rule(update, *leaves beside it, scalars)`. Here is what it need not think about: trees,
 `None` leaves and dtypes. It sees half-precision leaves as float32, and what it returns is cast back, so updates keep
@@ -8,9 +8,9 @@ once per shape and dtype, however many leaves there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,25 +18,59 @@ import numpy as np
 from jax import lax
 
 PyTree = Any
+Rule = Callable[..., Any]
 
 
-def map_updates(rule: Callable[..., jax.Array], scalars: PyTree, updates: PyTree, **beside: PyTree) -> PyTree:
+class RuleUse(NamedTuple):
+    """How a rule is called: with how many state leaves, which it returns renewed, and whether with the parameter.
+
+    A rule that is None leaves its state and the update alone.
+    """
+
+    rule: Rule | None
+    renewed: int
+    reads_param: bool = False
+
+
+def map_updates(rule: Rule, scalars: PyTree, updates: PyTree, **beside: PyTree) -> PyTree:
     """Return the updates that the rule makes; where an update is None it stays None."""
-    structure, rows = _align(updates, beside)
-    return structure.unflatten([None if row[0] is None else _apply(rule, row, scalars) for row in rows])
+    structure, rows = align(updates, list(beside.items()))
+    return structure.unflatten([None if row[0] is None else _apply_one(rule, row, scalars)[0] for row in rows])
 
 
-def map_all(
-    rule: Callable[..., tuple[jax.Array, ...]], scalars: PyTree, updates: PyTree, **beside: PyTree
-) -> tuple[PyTree, ...]:
+def map_all(rule: Rule, scalars: PyTree, updates: PyTree, **beside: PyTree) -> tuple[PyTree, ...]:
     """As `map_updates`, for a rule that returns new values of the leaves beside the update as well.
 
     Where the update is None, the leaves beside it stay as they are.
     """
-    structure, rows = _align(updates, beside)
-    new_rows = [row if row[0] is None else _apply(rule, row, scalars) for row in rows]
-    columns = zip(*new_rows, strict=True) if rows else [()] * (1 + len(beside))
+    structure, rows = align(updates, list(beside.items()))
+    return unzip(structure, [row if row[0] is None else _apply_one(rule, row, scalars) for row in rows], len(beside))
+
+
+def unzip(structure: Any, rows: list[tuple[Any, ...]], beside: int) -> tuple[PyTree, ...]:
+    """Make trees of the columns of `rows`: the updates, and what stood beside them."""
+    columns = zip(*rows, strict=True) if rows else [()] * (1 + beside)
     return tuple(structure.unflatten(column) for column in columns)
+
+
+def broadcast_mask(mask: PyTree, updates: PyTree) -> list[bool]:
+    """A bool for every leaf of the updates, None leaves included, from a mask of their structure or a prefix of it.
+
+    Raises ValueError if the mask does not fit.
+    """
+    structure = jax.tree.structure(updates, is_leaf=_is_none)
+    try:
+        if jax.tree.structure(mask, is_leaf=_is_none) != structure:
+            whole = jax.tree.map(lambda flag, part: jax.tree.map(lambda _: flag, part, is_leaf=_is_none), mask, updates)
+            return [bool(flag) for flag in jax.tree.leaves(whole)]
+    except ValueError:
+        pass  # not a prefix; where an update is None, the mask may have a whole tree
+    try:
+        return [bool(flag) if jax.tree_util.all_leaves([flag]) else False for flag in structure.flatten_up_to(mask)]
+    except ValueError as error:
+        raise ValueError(
+            f"mask {mask!r} does not fit; give a bool for every leaf or for whole subtrees: {error}"
+        ) from None
 
 
 def zeros_like(params: PyTree, dtype: str | None = None) -> PyTree:
@@ -68,9 +102,27 @@ def abs_squared(x: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
-def _apply(rule: Callable[..., Any], row: tuple[Any, ...], scalars: PyTree) -> Any:
-    new = rule(*map(widen, row), scalars)
-    return tuple(map(_cast_like, new, row)) if isinstance(new, tuple) else _cast_like(new, row[0])
+def apply_rules(uses: tuple[RuleUse, ...], row: tuple[Any, ...], scalars: tuple[PyTree, ...]) -> tuple[Any, ...]:
+    """Apply rules one after another to a row: the update, the state leaves of all rules, and perhaps the parameter."""
+    update, *state = jax.tree.map(widen, row)
+    param = [state.pop()] if any(use.reads_param for use in uses) else []
+    renewed: list[Any] = []
+    for use, own_scalars in zip(uses, scalars, strict=True):
+        own = state[len(renewed) : len(renewed) + use.renewed]
+        if use.rule is not None:
+            update, *own = _as_tuple(use.rule(update, *own, *(param if use.reads_param else []), own_scalars))
+        renewed += own
+    return tuple(jax.tree.map(_cast_like, (update, *renewed), row[: 1 + len(renewed)]))
+
+
+@partial(jax.jit, static_argnums=0, inline=True)
+def _apply_one(rule: Rule, row: tuple[Any, ...], scalars: PyTree) -> tuple[Any, ...]:
+    new = _as_tuple(rule(*jax.tree.map(widen, row), scalars))
+    return tuple(jax.tree.map(_cast_like, new, row[: len(new)]))
+
+
+def _as_tuple(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _cast_like(value: jax.Array, leaf: jax.Array) -> jax.Array:
@@ -81,23 +133,29 @@ def _is_none(node: Any) -> bool:
     return node is None
 
 
-def _align(updates: PyTree, beside: dict[str, PyTree]) -> tuple[Any, list[tuple[Any, ...]]]:
-    """The structure of `updates` and a row (update, *what stands there in the other trees) for each of its leaves."""
+def align(
+    updates: PyTree, beside: Sequence[tuple[str, PyTree]], of_any_shape: frozenset[str] = frozenset()
+) -> tuple[Any, list[tuple[Any, ...]]]:
+    """The structure of `updates` and a row (update, *what stands there in the other trees) for each of its leaves.
+
+    What stands beside an update has its shape, but in the trees named in `of_any_shape`, where it may be any tree.
+    Raises ValueError, naming the first differing path, if a tree does not fit.
+    """
     leaves, structure = jax.tree.flatten(updates, is_leaf=_is_none)
     columns = []
-    for name, tree in beside.items():
+    for name, tree in beside:
         try:
             column = structure.flatten_up_to(tree)
         except ValueError:
             raise ValueError(_describe_mismatch(updates, name, tree)) from None
-        fits = (
-            leaf is None or (jax.tree_util.all_leaves([other]) and np.shape(other) == np.shape(leaf))
-            for leaf, other in zip(leaves, column, strict=True)
-        )
-        if not all(fits):
+        if name not in of_any_shape and not all(map(_has_shape_of, leaves, column)):
             raise ValueError(_describe_mismatch(updates, name, tree))
         columns.append(column)
     return structure, list(zip(leaves, *columns, strict=True))
+
+
+def _has_shape_of(update: Any, other: Any) -> bool:
+    return update is None or (jax.tree_util.all_leaves([other]) and np.shape(other) == np.shape(update))
 
 
 def _describe_mismatch(updates: PyTree, name: str, tree: PyTree) -> str:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_decay
-from backprop_jax.optim.leafwise import PyTree, map_all, zeros_like
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.leafwise import PyTree, zeros_like
+from backprop_jax.optim.transform import Leafwise, Plan
 
 
 class TraceState(NamedTuple):
@@ -19,7 +19,7 @@ class TraceState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class trace(Transform):
+class trace(Leafwise):
     """Replace gradients by their decaying sum.
 
         t <- g + decay t,   u = t,   or with nesterov u = g + decay t (t the new sum)
@@ -29,6 +29,8 @@ class trace(Transform):
             at update if updates and state differ in structure or shape.
     Source: Polyak, 1964; nesterov: Nesterov, 1983, in the form of Sutskever et al., 2013, section 2.
     """
+
+    renews = ("trace",)
 
     decay: Scalar
     nesterov: bool = False
@@ -41,12 +43,8 @@ class trace(Transform):
     def init(self, params: PyTree) -> TraceState:
         return TraceState(trace=zeros_like(params, self.accumulator_dtype))
 
-    def update(
-        self, updates: PyTree, state: TraceState, params: PyTree = None, **extra: Any
-    ) -> tuple[PyTree, TraceState]:
-        rule = _nesterov_rule if self.nesterov else _rule
-        updates, totals = map_all(rule, self.decay, updates, trace=state.trace)
-        return updates, state._replace(trace=totals)
+    def plan(self, updates: PyTree, state: TraceState, params: PyTree, **extra: Any) -> Plan:
+        return Plan(_nesterov_rule if self.nesterov else _rule, self.decay, state)
 
 
 def _rule(gradient: jax.Array, total: jax.Array, decay: Scalar) -> tuple[jax.Array, jax.Array]:

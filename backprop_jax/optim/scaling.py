@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
-from backprop_jax.optim.leafwise import PyTree, map_updates
-from backprop_jax.optim.schedules import ScalarOrSchedule, Schedule
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import EmptyState, Transform
+from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.schedules import ScalarOrSchedule, Schedule, value_at
+from backprop_jax.optim.step_count import first_count
+from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
 
 
 class ScaleByScheduleState(NamedTuple):
@@ -21,20 +21,17 @@ class ScaleByScheduleState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class scale(Transform):
+class scale(Leafwise):
     """Multiply updates by a number: u = step_size g. State: none."""
 
     step_size: Scalar
 
-    def init(self, params: PyTree) -> EmptyState:
-        return EmptyState()
-
-    def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
-        return map_updates(_multiply, self.step_size, updates), state
+    def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
+        return Plan(_multiply, self.step_size, state)
 
 
 @dataclass(frozen=True)
-class scale_by_schedule(Transform):
+class scale_by_schedule(Leafwise):
     """Multiply updates by a function of the step: u = step_size_fn(t) g, with t = 0 at the first step.
 
     State:  `ScaleByScheduleState(count)`, int32.
@@ -45,16 +42,13 @@ class scale_by_schedule(Transform):
     def init(self, params: PyTree) -> ScaleByScheduleState:
         return ScaleByScheduleState(count=first_count())
 
-    def update(
-        self, updates: PyTree, state: ScaleByScheduleState, params: PyTree = None, **extra: Any
-    ) -> tuple[PyTree, ScaleByScheduleState]:
-        step_size = self.step_size_fn(state.count)
-        new_state = state._replace(count=next_count(state.count))
-        return map_updates(_multiply, step_size, updates), new_state
+    def plan(self, updates: PyTree, state: ScaleByScheduleState, params: PyTree, **extra: Any) -> Plan:
+        step_size, state = value_at(self.step_size_fn, state)
+        return Plan(_multiply, step_size, state)
 
 
 @dataclass(frozen=True)
-class scale_by_learning_rate(Transform):
+class scale_by_learning_rate(Leafwise):
     """Step downhill: u = -learning_rate g, or with flip_sign=False u = learning_rate g.
 
     `learning_rate` is a number, which may be traced, or a schedule, or None, which leaves the updates as they are.
@@ -74,16 +68,11 @@ class scale_by_learning_rate(Transform):
     def init(self, params: PyTree) -> EmptyState | ScaleByScheduleState:
         return ScaleByScheduleState(count=first_count()) if callable(self.learning_rate) else EmptyState()
 
-    def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
+    def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
         if self.learning_rate is None:
-            return updates, state
-        sign = -1 if self.flip_sign else 1
-        if callable(self.learning_rate):
-            step_size = sign * self.learning_rate(state.count)
-            state = state._replace(count=next_count(state.count))
-        else:
-            step_size = sign * self.learning_rate
-        return map_updates(_multiply, step_size, updates), state
+            return Plan(None, None, state)
+        learning_rate, state = value_at(self.learning_rate, state)
+        return Plan(_multiply, -learning_rate if self.flip_sign else learning_rate, state)
 
 
 def _multiply(update: jax.Array, factor: Scalar) -> jax.Array:

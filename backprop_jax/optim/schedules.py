@@ -10,9 +10,17 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.optim.hyperparameters import Scalar, concrete, require_non_negative, require_positive
+from backprop_jax.optim.step_count import next_count
 
 Schedule = Callable[[Any], Any]
 ScalarOrSchedule = Scalar | Schedule
+
+
+def value_at(value: ScalarOrSchedule, state: Any) -> tuple[Scalar, Any]:
+    """The value at the step that `state.count` names, and the state of the next step; a number needs no state."""
+    if callable(value):
+        return value(state.count), state._replace(count=next_count(state.count))
+    return value, state
 
 
 @dataclass(frozen=True)

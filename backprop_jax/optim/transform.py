@@ -1,17 +1,14 @@
-"""The contract of an optimizer, its composition, and the application of its updates."""
+"""The contract of an optimizer."""
 
 from __future__ import annotations
 
 import abc
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, final
 
-import jax
-from jax import lax
-
-from backprop_jax.optim.leafwise import PyTree, abs_squared, map_all, widen
+from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, broadcast_mask, unzip
 
 
 class Transform(abc.ABC):
@@ -27,7 +24,12 @@ class Transform(abc.ABC):
     shapes and dtypes of the old one; updates keep the dtypes of the gradient; a leaf whose update is None is left
     alone.
     `extra` carries what some transforms need beyond the gradient, such as the loss; the others ignore it.
+
+    `elementwise` says that every number of the update depends on nothing but the numbers at the same place in the
+    gradient, the state and the parameters, and on scalars: the leaves may then be laid end to end (see `flat`).
     """
+
+    elementwise: bool = False
 
     @abc.abstractmethod
     def init(self, params: PyTree) -> PyTree:
@@ -37,89 +39,113 @@ class Transform(abc.ABC):
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         """Return the transformed updates and the next state."""
 
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        """As in optax, where a transform is a pair: `init, update = transform`."""
+        return iter((self.init, self.update))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+    # optax hands `extra` only to instances of a class of its own. A transform says that it is one, so that optax's
+    # chain and wrappers treat it so; optax need not be installed for that.
+    @property
+    def __class__(self) -> type:
+        optax = sys.modules.get("optax")
+        return type(self) if optax is None else _also(type(self), optax.GradientTransformationExtraArgs)
+
+
+def _rebuild(cls: type, fields: dict[str, Any]) -> Any:
+    """Unpickle: pickle itself refuses an object whose `__class__` is not its type."""
+    transform = object.__new__(cls)
+    transform.__dict__.update(fields)
+    return transform
+
+
+@cache
+def _also(own: type, other: type) -> type:
+    """A class with the name of `own` that is also the class `other`; calling it makes an `own`."""
+    make = lambda _, *args, **kwargs: own(*args, **kwargs)
+    return type(own)(own.__name__, (own, other), {"__new__": make, "__qualname__": own.__qualname__})
+
 
 class EmptyState(NamedTuple):
     """The state of a transform that remembers nothing."""
 
 
-@dataclass(frozen=True)
-class identity(Transform):
-    """Hand the updates on unchanged. State: none."""
+class Plan(NamedTuple):
+    """What a leafwise transform does at one step: its rule (None: nothing), the rule's scalars, the state so far.
 
-    def init(self, params: PyTree) -> EmptyState:
+    With a mask, a tree of bools with the structure of the updates or a prefix of it, only where that is true.
+    """
+
+    rule: Rule | None
+    scalars: PyTree
+    state: PyTree
+    mask: PyTree = True
+
+
+class Leafwise(Transform):
+    """A transform that is one rule, applied to every leaf: see `backprop_jax.optim.leafwise`.
+
+    The rule is called as `rule(update, *state leaves, param, scalars)`, the state leaves being those of the fields in
+    `renews`, and the parameter being there if `reads_params`. It returns the new update and the renewed state leaves.
+    `chain` runs the rules of neighbours in one pass, unless a plan `reads_all_updates`.
+    """
+
+    elementwise = True
+    renews: ClassVar[tuple[str, ...]] = ()
+    renews_any_shape: ClassVar[bool] = False
+    reads_params: ClassVar[bool] = False
+    reads_all_updates: ClassVar[bool] = False
+
+    def init(self, params: PyTree) -> PyTree:
         return EmptyState()
 
+    @abc.abstractmethod
+    def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
+        """Return the rule of this step, its scalars, and the state with all renewed but the leaves in `renews`."""
+
+    @final
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
+        updates, (state,) = update_together((self,), updates, (state,), params, extra)
         return updates, state
 
 
-@dataclass(frozen=True, init=False, repr=False)
-class chain(Transform):
-    """Apply transforms one after another: what the first returns is the second's input.
-
-    Members are ours, optax's, or any object with `init` and `update`. `extra` reaches every member that can take it.
-
-    State:  the tuple of the members' states.
-    Raises: TypeError for a member without `init` and `update`; ValueError for a state of another length.
-    """
-
-    transforms: tuple[Any, ...]
-
-    def __init__(self, *transforms: Any) -> None:
-        for position, transform in enumerate(transforms):
-            if isinstance(transform, type) or not (hasattr(transform, "init") and hasattr(transform, "update")):
-                raise TypeError(
-                    f"chain: member {position} is {transform!r}, which is no transform; "
-                    "pass the result of calling one, such as scale(0.1), not the function or class itself"
-                )
-        object.__setattr__(self, "transforms", transforms)
-
-    def __repr__(self) -> str:
-        return f"chain({', '.join(map(repr, self.transforms))})"
-
-    def init(self, params: PyTree) -> tuple[PyTree, ...]:
-        return tuple(transform.init(params) for transform in self.transforms)
-
-    def update(
-        self, updates: PyTree, state: tuple[PyTree, ...], params: PyTree = None, **extra: Any
-    ) -> tuple[PyTree, tuple[PyTree, ...]]:
-        if len(state) != len(self.transforms):
+def update_together(
+    transforms: tuple[Leafwise, ...], updates: PyTree, states: tuple[PyTree, ...], params: PyTree, extra: dict[str, Any]
+) -> tuple[PyTree, tuple[PyTree, ...]]:
+    """Apply leafwise transforms one after another in a single pass over the leaves."""
+    columns: list[tuple[str, PyTree]] = []
+    plans, of_any_shape = [], set()
+    for transform, state in zip(transforms, states, strict=True):
+        if transform.reads_params and params is None:
             raise ValueError(
-                f"chain: {len(self.transforms)} transforms were given a state of length {len(state)}; "
-                "pass the state that this chain's init made"
+                f"{type(transform).__name__}: update needs the parameters; call update(updates, state, params)"
             )
-        new_state = []
-        for transform, member_state in zip(self.transforms, state, strict=True):
-            accepted = _accepted_by(transform.update, extra)
-            updates, member_state = transform.update(updates, member_state, params, **accepted)
-            new_state.append(member_state)
-        return updates, tuple(new_state)
+        plan = transform.plan(updates, state, params, **extra)
+        plans.append(plan)
+        columns += [(name, getattr(plan.state, name)) for name in transform.renews]
+        of_any_shape |= set(transform.renews if transform.renews_any_shape else ())
+    renewed_columns = len(columns)
+    if any(transform.reads_params for transform in transforms):
+        columns.append(("params", params))
+    structure, rows = align(updates, columns, frozenset(of_any_shape))
+    masks = zip(*(broadcast_mask(plan.mask, updates) for plan in plans), strict=True)
+    scalars = tuple(plan.scalars for plan in plans)
+    new_rows = []
+    for row, applies in zip(rows, masks, strict=True):
+        uses = tuple(
+            RuleUse(plan.rule if here else None, len(transform.renews), transform.reads_params)
+            for plan, transform, here in zip(plans, transforms, applies, strict=True)
+        )
+        skipped = row[0] is None or all(use.rule is None for use in uses)
+        new_rows.append(row[: 1 + renewed_columns] if skipped else apply_rules(uses, row, scalars))
+    updates, *renewed = unzip(structure, new_rows, renewed_columns)
+    return updates, tuple(_renew(transform, plan, renewed) for transform, plan in zip(transforms, plans, strict=True))
 
 
-def _accepted_by(update: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """The part of `extra` that `update` can be called with: optax's plain transforms take none of it."""
-    if not extra:
-        return extra
-    parameters = inspect.signature(update).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return extra
-    return {name: value for name, value in extra.items() if name in parameters}
-
-
-def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
-    """Return `params + updates`, in the dtypes of `params`; where the update is None the parameter stays as it is.
-
-    Raises: ValueError, naming the first differing path, if the trees differ in structure or shape.
-    """
-    _, new_params = map_all(_add, None, updates, params=params)
-    return new_params
-
-
-def _add(update: jax.Array, param: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-    return update, param + update
-
-
-def global_norm(tree: PyTree) -> jax.Array:
-    """The Euclidean norm of all leaves taken as one vector, sqrt(Σ |x|^2), summed in at least float32."""
-    squares = (abs_squared(widen(leaf)) for leaf in jax.tree.leaves(tree))
-    return lax.sqrt(sum((lax.reduce_sum(square, tuple(range(square.ndim))) for square in squares), 0.0))
+def _renew(transform: Leafwise, plan: Plan, renewed: list[PyTree]) -> PyTree:
+    """The plan's state with its part of the renewed leaves, which it takes from the front of the list."""
+    if not transform.renews:
+        return plan.state
+    return plan.state._replace(**{name: renewed.pop(0) for name in transform.renews})

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.leafwise import PyTree, map_updates
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import EmptyState, Transform
+from backprop_jax.optim.hyperparameters import Scalar, hash_of
+from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.schedules import ScalarOrSchedule, value_at
+from backprop_jax.optim.step_count import first_count
+from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
 
 
 class WeightDecaySchedule(NamedTuple):
@@ -28,7 +28,7 @@ class MaskedState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class add_decayed_weights(Transform):
+class add_decayed_weights(Leafwise):
     """Pull parameters toward zero: u = g + weight_decay p.
 
     `weight_decay` is a number or a schedule. `mask` says which leaves decay: a tree of bools with the structure of the
@@ -41,59 +41,26 @@ class add_decayed_weights(Transform):
             learning rate, which thus scales the decay too.
     """
 
+    reads_params = True
+
     weight_decay: ScalarOrSchedule = 0.0
     mask: PyTree | Callable[[PyTree], PyTree] | None = None
 
     def __hash__(self) -> int:
-        # A mask may be a dict, which has no hash; its leaves and its structure have one.
-        leaves, structure = jax.tree.flatten(self.mask)
-        return hash((self.weight_decay, tuple(leaves), structure))
+        return hash_of(self.weight_decay, self.mask)
 
     def init(self, params: PyTree) -> PyTree:
         state = WeightDecaySchedule(count=first_count()) if callable(self.weight_decay) else EmptyState()
         return state if self.mask is None else MaskedState(inner_state=state)
 
-    def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
-        if params is None:
-            raise ValueError(
-                "add_decayed_weights: the parameters decay, so update needs them; call update(updates, state, params)"
-            )
-        if self.mask is not None:
-            updates, inner_state = self._decay(updates, state.inner_state, params)
-            return updates, state._replace(inner_state=inner_state)
-        return self._decay(updates, state, params)
-
-    def _decay(self, updates: PyTree, state: PyTree, params: PyTree) -> tuple[PyTree, PyTree]:
-        weight_decay = self.weight_decay
-        if callable(weight_decay):
-            weight_decay = weight_decay(state.count)
-            state = state._replace(count=next_count(state.count))
-        elif not isinstance(weight_decay, jax.Array) and weight_decay == 0:
-            return updates, state
-        decayed = map_updates(_rule, weight_decay, updates, params=params)
-        if self.mask is not None:
-            decayed = _choose(self._leaf_mask(params), decayed, updates)
-        return decayed, state
-
-    def _leaf_mask(self, params: PyTree) -> PyTree:
+    def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
+        if self.mask is None:
+            weight_decay, state = value_at(self.weight_decay, state)
+            return Plan(_rule, weight_decay, state)
+        weight_decay, inner_state = value_at(self.weight_decay, state.inner_state)
         mask = self.mask(params) if callable(self.mask) else self.mask
-        try:
-            return jax.tree.broadcast(mask, params)
-        except ValueError as error:
-            raise ValueError(
-                f"add_decayed_weights: mask {mask!r} does not fit the parameters; give a bool for every leaf or for "
-                f"whole subtrees: {error}"
-            ) from None
+        return Plan(_rule, weight_decay, state._replace(inner_state=inner_state), mask)
 
 
 def _rule(gradient: jax.Array, param: jax.Array, weight_decay: Scalar) -> jax.Array:
     return gradient + weight_decay * param
-
-
-def _choose(mask: PyTree, chosen: PyTree, otherwise: PyTree) -> PyTree:
-    """The leaves of `chosen` where the mask is true, elsewhere those of `otherwise`; None stays None."""
-
-    def choose(old: Any, new: Any, keep: Any) -> Any:
-        return new if old is not None and keep else old
-
-    return jax.tree.map(choose, otherwise, chosen, mask, is_leaf=lambda node: node is None)

@@ -54,7 +54,7 @@ def test_params_must_match() -> None:
 def test_mask_must_fit() -> None:
     decay = optim.add_decayed_weights(0.1, {"v": True})
     params = {"w": jnp.ones(1)}
-    assert "mask {'v': True} does not fit the parameters" in rejects_update(decay, params, decay.init(params), params)
+    assert "mask {'v': True} does not fit; give a bool" in rejects_update(decay, params, decay.init(params), params)
 
 
 def test_masks_tell_values_apart() -> None:

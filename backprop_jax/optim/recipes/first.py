@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from backprop_jax.optim.adaptive_moments import scale_by_adam
+from backprop_jax.optim.combining import chain, identity
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.momentum import trace
 from backprop_jax.optim.scaling import scale_by_learning_rate
 from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.transform import chain, identity
 from backprop_jax.optim.weight_decay import add_decayed_weights
 
 
