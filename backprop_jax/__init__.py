@@ -1,10 +1,15 @@
 """Backpropagation you can read, prove and replace.
 
 Core, layers and combinators stand here; losses, optimizers and the rest in the modules `losses`, `optim`,
-`initializers`, `train`, `data`, `models` and `testing`.
+`initializers`, `train`, `data`, `models` and `testing`, which are imported when they are first used.
 """
 
-from backprop_jax import data, initializers, losses, models, optim, testing, train
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from backprop_jax.combinators import (
     cast,
     chain,
@@ -64,6 +69,9 @@ from backprop_jax.layers import (
     Tanh,
     Transpose,
 )
+
+if TYPE_CHECKING:
+    from backprop_jax import data, initializers, losses, models, optim, testing, train
 
 __version__ = "0.1.0"
 
@@ -130,3 +138,14 @@ __all__ = [
     "value_and_grad",
     "with_backward",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # All of them at once would double the time of `import backprop_jax`.
+    if name in ("data", "initializers", "losses", "models", "optim", "testing", "train"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

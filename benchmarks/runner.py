@@ -38,19 +38,20 @@ def measure(
     for case in workload.cases:
         for bench in benches.values():
             bench.open(case)
-        of = {name: benches[CONTESTANTS[name].framework] for name in names}
+        here = workload.present(case, names)
+        of = {name: benches[CONTESTANTS[name].framework] for name in here}
         say(f"{workload.name}, {case}: compiling")
         costs = _compile(of, rounds)
         say(f"{workload.name}, {case}: comparing losses and gradients")
         _check(of)
         say(f"{workload.name}, {case}: warming up")
         steps = {name: _steps_per_turn(bench, name) for name, bench in of.items()}
-        say(f"{workload.name}, {case}: timing {rounds} rounds of about {TURN_SECONDS * len(names):.1f} s")
-        seconds: dict[str, list[float]] = {name: [] for name in names}
+        say(f"{workload.name}, {case}: timing {rounds} rounds of about {TURN_SECONDS * len(here):.1f} s")
+        seconds: dict[str, list[float]] = {name: [] for name in here}
         for round_number in range(rounds):
-            for name in order(names, round_number):
+            for name in order(here, round_number):
                 seconds[name].append(of[name].turn(name, steps[name]) / steps[name])
-        results += [Result(case, name, seconds[name], steps[name], costs[name]) for name in names]
+        results += [Result(case, name, seconds[name], steps[name], costs[name]) for name in here]
     return results
 
 

@@ -4,8 +4,8 @@
 framework: import jax, torch and the rest inside the builders.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ class Task(NamedTuple):
 
     weights: dict[str, np.ndarray]
     batch: tuple[np.ndarray, ...]
+    variant: str = ""  # which of several things to compute, where cases differ in more than size
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Workload:
     title: str
     cases: Mapping[str, Callable[[], Task]]
     builders: Mapping[str, Builder]
+    absent: Mapping[str, frozenset[str]] = field(default_factory=dict)  # contestant: cases that make no sense for it
+
+    def present(self, case: str, names: Sequence[str]) -> list[str]:
+        """Those of the contestants `names` that take part in a case."""
+        return [name for name in names if case not in self.absent.get(name, ())]
 
 
 def names() -> list[str]:

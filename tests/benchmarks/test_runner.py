@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -59,3 +60,14 @@ def test_compile_costs_are_medians_of_as_many_as_the_bench_wants():
     ours, torch_eager, *_ = measure(WORKLOAD, ["ours", "torch_eager"], benches, 5, say=lambda progress: None)
     assert ours.costs == Costs(2.0, None, 1000)
     assert torch_eager.costs == Costs(1.0, None, 1000)
+
+
+def test_a_contestant_may_be_absent_from_a_case():
+    workload = replace(WORKLOAD, absent={"torch_eager": frozenset({"small"})})
+    benches = {"jax": FakeBench(1, 1.0), "torch": FakeBench(1, 1.0)}
+    results = measure(workload, ["ours", "torch_eager"], benches, 2, say=lambda progress: None)
+    assert [(result.case, result.name) for result in results] == [
+        ("small", "ours"),
+        ("large", "ours"),
+        ("large", "torch_eager"),
+    ]
