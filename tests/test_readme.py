@@ -1,16 +1,21 @@
-"""What the README shows is what runs."""
+"""What the README and the documents show is what runs."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    return python_blocks(README)
 
 
 def test_the_first_example_learns_and_the_second_differentiates(blocks: list[str], capsys) -> None:
@@ -31,3 +36,27 @@ def test_every_public_name_that_it_mentions_exists() -> None:
         module = getattr(bp, room.strip(" `"), bp)
         for name in re.findall(r"`(\w+)`", members):
             assert hasattr(module, name), f"{room}{name}"
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_the_code_of_a_document_runs_from_top_to_bottom(document: Path) -> None:
+    names: dict = {}
+    for block in python_blocks(document.read_text()):
+        exec(block, names)
+    assert names
+
+
+def test_a_transform_takes_fifteen_lines_and_does_what_the_document_says() -> None:
+    import jax.numpy as jnp
+
+    names: dict = {}
+    first = python_blocks((ROOT / "docs" / "writing_a_transform.md").read_text())[0]
+    exec(first, names)
+    code = first.partition("from backprop_jax import optim\n")[2]
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 15
+    transform = names["agree"](0.5)
+    state = transform.init(jnp.zeros(2))
+    updates, state = transform.update(jnp.array([1.0, -1.0]), state)
+    assert updates.tolist() == [1.0, -1.0]
+    updates, state = transform.update(jnp.array([-0.1, -0.1]), state)  # the averages are 0.2 and -0.3 now
+    assert updates.tolist() == pytest.approx([0.0, -0.1]) and state.average.tolist() == pytest.approx([0.2, -0.3])

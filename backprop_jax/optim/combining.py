@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from backprop_jax.optim.changing import HyperparamsState
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.transform import EmptyState, Leafwise, Transform, update_together
 
@@ -61,9 +63,9 @@ class chain(Transform):
                 "pass the state that this chain's init made"
             )
         new_state: list[PyTree] = []
-        for start, stop in self._passes():
+        for start, stop in self._passes(state):
             members, states = self.transforms[start:stop], tuple(state[start:stop])
-            if isinstance(members[0], Leafwise):
+            if _can_share(members[0], states[0]):
                 updates, new_states = update_together(members, updates, states, params, extra)
                 new_state += new_states
             else:
@@ -71,17 +73,71 @@ class chain(Transform):
                 new_state.append(new_member_state)
         return updates, tuple(new_state)
 
-    def _passes(self) -> Iterator[tuple[int, int]]:
+    def _passes(self, state: tuple[PyTree, ...]) -> Iterator[tuple[int, int]]:
         """Where each pass over the leaves starts and stops: neighbours that are leafwise share one."""
+        can_share = [_can_share(*pair) for pair in zip(self.transforms, state, strict=True)]
         starts = [
             position
             for position, transform in enumerate(self.transforms)
-            if position == 0
-            or not isinstance(transform, Leafwise)
-            or transform.reads_all_updates
-            or not isinstance(self.transforms[position - 1], Leafwise)
+            if position == 0 or not can_share[position] or transform.reads_all_updates or not can_share[position - 1]
         ]
         return pairwise([*starts, len(self.transforms)])
+
+
+def _can_share(transform: Any, state: PyTree) -> bool:
+    """Whether a pass over the leaves can be shared: a state that carries hyper-parameters is for `update` to open."""
+    return isinstance(transform, Leafwise) and not isinstance(state, HyperparamsState)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class named_chain(Transform):
+    """Apply transforms one after another, as `chain`, each given as a pair (name, transform).
+
+    State:  an `OrderedDict` from the names to the members' states.
+    Raises: TypeError for a member that is no such pair; ValueError for a name given twice, or a state of other names.
+    """
+
+    transforms: tuple[tuple[str, Any], ...]
+
+    def __init__(self, *args: tuple[str, Any]) -> None:
+        for position, pair in enumerate(args):
+            # By type: an optimizer of ours calls itself an optax one, which is a tuple.
+            if not issubclass(type(pair), tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
+                raise TypeError(f"named_chain: member {position} is {pair!r}; pass pairs (name, transform)")
+            require_transform(pair[1], f"named_chain: member {pair[0]!r}")
+        names = [name for name, _ in args]
+        if len(set(names)) < len(names):
+            raise ValueError(f"named_chain: every name must be another, got {names}")
+        object.__setattr__(self, "transforms", tuple((name, transform) for name, transform in args))
+
+    def __repr__(self) -> str:
+        return f"named_chain({', '.join(map(repr, self.transforms))})"
+
+    @property
+    def elementwise(self) -> bool:  # type: ignore[override]
+        return self._unnamed.elementwise
+
+    @property
+    def _unnamed(self) -> chain:
+        return chain(*(transform for _, transform in self.transforms))
+
+    def init(self, params: PyTree) -> OrderedDict[str, PyTree]:
+        return self._named(self._unnamed.init(params))
+
+    def update(
+        self, updates: PyTree, state: OrderedDict[str, PyTree], params: PyTree = None, **extra: Any
+    ) -> tuple[PyTree, OrderedDict[str, PyTree]]:
+        if state.keys() != dict(self.transforms).keys():
+            raise ValueError(
+                f"named_chain: the state has the names {list(state)}, the transforms {list(dict(self.transforms))}; "
+                "pass the state that this chain's init made"
+            )
+        states = tuple(state[name] for name, _ in self.transforms)
+        updates, new_states = self._unnamed.update(updates, states, params, **extra)
+        return updates, self._named(new_states)
+
+    def _named(self, states: tuple[PyTree, ...]) -> OrderedDict[str, PyTree]:
+        return OrderedDict((name, state) for (name, _), state in zip(self.transforms, states, strict=True))
 
 
 def require_transform(value: Any, what: str) -> None:
@@ -97,13 +153,14 @@ def update_with_extra(
     transform: Any, updates: PyTree, state: PyTree, params: PyTree, extra: dict[str, Any]
 ) -> tuple[PyTree, PyTree]:
     """Call the update of any transform, with the part of `extra` that it can take: optax's plain ones take none."""
-    return transform.update(updates, state, params, **_accepted_by(transform.update, extra))
+    return transform.update(updates, state, params, **accepted_by(transform.update, extra))
 
 
-def _accepted_by(update: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any]:
+def accepted_by(function: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """The part of `extra` that a function can take as keyword arguments."""
     if not extra:
         return extra
-    parameters = inspect.signature(update).parameters
+    parameters = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return extra
     return {name: value for name, value in extra.items() if name in parameters}

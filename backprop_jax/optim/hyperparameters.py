@@ -5,6 +5,7 @@ A traced value, such as a learning rate under `jax.vmap`, cannot be looked at an
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -34,11 +35,25 @@ def require_positive(owner: object, name: str, fix: str) -> None:
         _refuse(owner, name, "must be above 0", fix)
 
 
+def require_count(owner: object, name: str, fix: str) -> None:
+    """Raise ValueError if the field `name` of `owner` is not a whole number above zero."""
+    value = concrete(getattr(owner, name))
+    if value is not None and not (np.issubdtype(value.dtype, np.integer) and np.all(value > 0)):
+        _refuse(owner, name, "must be a whole number above 0", fix)
+
+
 def require_decay(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is outside [0, 1)."""
     value = concrete(getattr(owner, name))
     if value is not None and not np.all((value >= 0) & (value < 1)):
         _refuse(owner, name, "must be in [0, 1)", fix)
+
+
+def require_share(owner: object, name: str, fix: str) -> None:
+    """Raise ValueError if the field `name` of `owner` is outside [0, 1]."""
+    value = concrete(getattr(owner, name))
+    if value is not None and not np.all((value >= 0) & (value <= 1)):
+        _refuse(owner, name, "must be in [0, 1]", fix)
 
 
 def dtype_name(owner: object, name: str) -> str | None:
@@ -58,6 +73,13 @@ def hash_of(*fields: Any) -> int:
     """A hash of values that may be trees: a dict has none, its leaves and its structure have one."""
     leaves, structure = jax.tree.flatten(fields)
     return hash((tuple(leaves), structure))
+
+
+def call_of(owner: Any) -> str:
+    """The text of the call that makes `owner`, without the functions that are defaults: they have no such text."""
+    values = [(field.name, getattr(owner, field.name), field.default) for field in dataclasses.fields(owner)]
+    told = [f"{name}={value!r}" for name, value, default in values if not (callable(value) and value is default)]
+    return f"{type(owner).__name__}({', '.join(told)})"
 
 
 def _refuse(owner: object, name: str, demand: str, fix: str) -> None:

@@ -73,20 +73,29 @@ def broadcast_mask(mask: PyTree, updates: PyTree) -> list[bool]:
         ) from None
 
 
+def full_like(params: PyTree, value: jax.typing.ArrayLike, dtype: str | None = None) -> PyTree:
+    """`value` in the shapes (and shardings) of `params`, never weakly typed: a weak state recompiles the next step."""
+
+    def full(param: jax.typing.ArrayLike) -> jax.Array:
+        wanted = jnp.result_type(param) if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
+        return lax.full_like(param, value, dtype=wanted)
+
+    return jax.tree.map(full, params)
+
+
 def zeros_like(params: PyTree, dtype: str | None = None) -> PyTree:
-    """Zeros of the shapes (and shardings) of `params`, never weakly typed: a weak state recompiles the second step."""
+    """As `full_like`, with zeros."""
+    return full_like(params, 0, dtype)
 
-    def zeros(param: jax.typing.ArrayLike) -> jax.Array:
-        own = jnp.result_type(param)
-        wanted = own if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
-        if jnp.issubdtype(own, jnp.complexfloating) and not jnp.issubdtype(wanted, jnp.complexfloating):
+
+def require_real(params: PyTree, what: str) -> None:
+    """Raise ValueError if a leaf is complex."""
+    for path, param in jax.tree_util.tree_leaves_with_path(params):
+        if jnp.issubdtype(jnp.result_type(param), jnp.complexfloating):
             raise ValueError(
-                f"a {wanted} accumulator would drop the imaginary part of a {own} parameter: "
-                "leave the accumulator's dtype at None, or give a complex one"
+                f"{what}: the parameter at {jax.tree_util.keystr(path) or 'the root'} is complex, and its rule takes "
+                "real ones only: keep the real and the imaginary part as two parameters"
             )
-        return lax.full_like(param, 0, dtype=wanted)
-
-    return jax.tree.map(zeros, params)
 
 
 def widen(leaf: jax.typing.ArrayLike) -> jax.Array:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_decay
+from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_share
 from backprop_jax.optim.leafwise import PyTree, zeros_like
 from backprop_jax.optim.transform import Leafwise, Plan
 
@@ -24,9 +24,9 @@ class trace(Leafwise):
 
         t <- g + decay t,   u = t,   or with nesterov u = g + decay t (t the new sum)
 
-    State:  `TraceState(trace)`, like the parameters, in `accumulator_dtype` if given.
-    Raises: ValueError if decay is outside [0, 1); at init if `accumulator_dtype` is real and a parameter is complex;
-            at update if updates and state differ in structure or shape.
+    State:  `TraceState(trace)`, like the parameters, in `accumulator_dtype` if given (a real one keeps the real part
+            only, with JAX's warning).
+    Raises: ValueError if decay is outside [0, 1]; at update if updates and state differ in structure or shape.
     Source: Polyak, 1964; nesterov: Nesterov, 1983, in the form of Sutskever et al., 2013, section 2.
     """
 
@@ -37,7 +37,7 @@ class trace(Leafwise):
     accumulator_dtype: Any = None
 
     def __post_init__(self) -> None:
-        require_decay(self, "decay", "0.9 is usual: the share of the sum that each step keeps")
+        require_share(self, "decay", "0.9 is usual: the share of the sum that each step keeps, 1 being all")
         object.__setattr__(self, "accumulator_dtype", dtype_name(self, "accumulator_dtype"))
 
     def init(self, params: PyTree) -> TraceState:

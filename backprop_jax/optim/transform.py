@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, final
 
+from backprop_jax.optim.changing import takes_hyperparams
 from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, broadcast_mask, unzip
 
 
@@ -26,10 +27,17 @@ class Transform(abc.ABC):
     `extra` carries what some transforms need beyond the gradient, such as the loss; the others ignore it.
 
     `elementwise` says that every number of the update depends on nothing but the numbers at the same place in the
-    gradient, the state and the parameters, and on scalars: the leaves may then be laid end to end (see `flat`).
+    gradient, the state and the parameters, and on scalars of the whole, such as the step or the norm of all updates:
+    the leaves may then be laid end to end (see `flat`).
     """
 
     elementwise: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let every subclass's `update` take a state that `with_hyperparams` made."""
+        super().__init_subclass__(**kwargs)
+        if "update" in vars(cls):
+            cls.update = takes_hyperparams(cls.update)
 
     @abc.abstractmethod
     def init(self, params: PyTree) -> PyTree:
@@ -42,6 +50,9 @@ class Transform(abc.ABC):
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         """As in optax, where a transform is a pair: `init, update = transform`."""
         return iter((self.init, self.update))
+
+    def __getitem__(self, index: int) -> Callable[..., Any]:
+        return (self.init, self.update)[index]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__)

@@ -10,6 +10,7 @@ import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, hash_of
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.masking import MaskedState
 from backprop_jax.optim.schedules import ScalarOrSchedule, value_at
 from backprop_jax.optim.step_count import first_count
 from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
@@ -19,12 +20,6 @@ class WeightDecaySchedule(NamedTuple):
     """Steps taken, where the weight decay is a schedule."""
 
     count: jax.Array
-
-
-class MaskedState(NamedTuple):
-    """The state of a transform that acts on a part of the leaves only."""
-
-    inner_state: PyTree
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,10 @@ class add_decayed_weights(Leafwise):
 
     weight_decay: ScalarOrSchedule = 0.0
     mask: PyTree | Callable[[PyTree], PyTree] | None = None
+
+    @property
+    def elementwise(self) -> bool:  # type: ignore[override]
+        return self.mask is None
 
     def __hash__(self) -> int:
         return hash_of(self.weight_decay, self.mask)

@@ -10,6 +10,7 @@ from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
 from backprop_jax.core.rewrite import eval_mode
 from backprop_jax.optim import apply_updates
+from backprop_jax.optim.combining import update_with_extra
 
 __all__ = ["Training", "make_evaluation", "make_step", "start"]
 
@@ -46,7 +47,8 @@ def make_step(
 
     The buffers of `training` are donated: the old value is gone after the call. Objective and optimizer are values, so
     steps made of equal ones share one compilation; give `watch` and `differentiate` as named functions for the same
-    reason. `differentiate` stands in for `value_and_grad`, to compare with another way to the gradient.
+    reason. The optimizer also gets `value`, `grad` and `value_fn`, the loss of this batch as a function of the
+    parameters. `differentiate` stands in for `value_and_grad`, to compare with another way to the gradient.
     """
     return partial(_step, objective, optimizer, watch, differentiate)
 
@@ -57,7 +59,9 @@ def _step(
 ) -> tuple[Training, Any]:
     params, state, optimizer_state = training
     (loss, state), gradient = differentiate(objective)(params, state, batch)
-    updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+    # What line searches, Polyak's step size and schedules that watch the loss ask for; the others ignore it.
+    extra = {"value": loss, "grad": gradient, "value_fn": lambda at: objective.forward(at, training.state, batch)[0]}
+    updates, optimizer_state = update_with_extra(optimizer, gradient, optimizer_state, params, extra)
     training = Training(apply_updates(params, updates), state, optimizer_state)
     return training, loss if watch is None else (loss, watch(gradient))
 

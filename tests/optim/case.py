@@ -15,12 +15,19 @@ ALL = (*REAL, "complex64")
 
 @dataclass(frozen=True)
 class Case:
-    """`extra(params, updates)` are the keyword arguments of update beyond the parameters, such as the loss."""
+    """`extra(params, updates)` are the keyword arguments of update beyond the parameters, such as the loss.
+
+    `reads_in_optax` says that the repr of ours is a call that optax knows too.
+    `gradient(params, noise)` takes the place of the random gradients, which it is given. The steps of optax, too, are
+    then compiled, which pays where its update has loops; half precision is not rounded as ours is, so leave it out.
+    """
 
     text: str
     dtypes: tuple[str, ...] = ALL
     extra: Callable[[Any, Any], dict[str, Any]] = lambda params, updates: {}
     tolerance: float = 1e-6
+    reads_in_optax: bool = True
+    gradient: Callable[[Any, Any], Any] | None = None
 
     def __str__(self) -> str:
         return self.text

@@ -17,8 +17,10 @@ from types import ModuleType
 
 import optax
 import pytest
+from optax._src import linesearch
 
 from backprop_jax import optim
+from backprop_jax.optim import search_warnings
 
 FILES = [
     "_src/alias_test.py",
@@ -73,6 +75,10 @@ def put_ours_in_place() -> set[str]:
             if theirs is not None and vars(module).get(name) is theirs:
                 setattr(module, name, ours)
                 replaced.add(name)
+    # What a line search prints when it fails says the same as optax's, in other words.
+    for name in vars(search_warnings):
+        if hasattr(linesearch, f"FLAG_{name}"):
+            setattr(linesearch, f"FLAG_{name}", getattr(search_warnings, name))
     return replaced
 
 
@@ -88,7 +94,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _submodules(package: ModuleType) -> list[ModuleType]:
-    names = (info.name for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    # _src is a folder without __init__.py, which a walk through the package alone would not enter.
+    folders = {f"{package.__name__}.": package.__path__[0], f"{package.__name__}._src.": f"{package.__path__[0]}/_src"}
+    names = [info.name for prefix, folder in folders.items() for info in pkgutil.walk_packages([folder], prefix)]
     return [importlib.import_module(name) for name in names if not name.endswith(("_test", "test_utils"))]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,17 +18,21 @@ import optax
 import optax.contrib
 
 from backprop_jax import optim
+from tests.optim import functions
 
 STEPS = 50
+QUICK = {"xla_backend_optimization_level": 0}  # a third off each of some hundred compilations
+NAMES = {"jax": jax, "jnp": jnp, "add_share_of_params": functions.add_share_of_params}
 NO_EXTRA: Callable[[Any, Any], dict[str, Any]] = lambda params, updates: {}
+AS_GIVEN: Callable[[Any, Any], Any] = lambda params, gradient: gradient
 
 
 def ours(text: str) -> Any:
-    return eval(text, vars(optim) | {"jax": jax, "jnp": jnp})
+    return eval(text, vars(optim) | NAMES)
 
 
 def theirs(text: str) -> Any:
-    return eval(text, vars(optax.contrib) | vars(optax) | {"jax": jax, "jnp": jnp})
+    return eval(text, vars(optax.contrib) | vars(optax) | NAMES)
 
 
 def random_like(tree: Any, seed: int) -> Any:
@@ -49,15 +54,18 @@ def params_and_gradients(shapes: Any) -> tuple[Any, Any]:
     return random_like(shapes, 0), random_like(steps, 1)
 
 
-def train(optimizer: Any, params: Any, gradients: Any, extra: Any = NO_EXTRA) -> tuple[Any, Any, Any]:
+def train(
+    optimizer: Any, params: Any, gradients: Any, extra: Any = NO_EXTRA, gradient_at: Any = AS_GIVEN
+) -> tuple[Any, Any, Any]:
     """The last parameters, the last state, and the updates of every step, by `lax.scan` under jit."""
 
     def step(carry: tuple[Any, Any], gradient: Any) -> tuple[tuple[Any, Any], Any]:
         params, state = carry
+        gradient = gradient_at(params, gradient)
         updates, state = optimizer.update(gradient, state, params, **extra(params, gradient))
         return (optim.apply_updates(params, updates), state), updates
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     def run(params: Any, gradients: Any) -> tuple[Any, Any, Any]:
         carry, updates = jax.lax.scan(step, (params, optimizer.init(params)), gradients)
         return *carry, updates
@@ -88,7 +96,11 @@ def _widen(leaf: Any) -> Any:
 
 
 def _narrow(tree: Any, like: Any) -> Any:
-    return jax.tree.map(lambda leaf, model: leaf.astype(model.dtype) if hasattr(model, "dtype") else leaf, tree, like)
+    def cast(leaf: Any, model: Any) -> Any:
+        # A random key has a dtype, but no astype.
+        return leaf.astype(model.dtype) if hasattr(model, "dtype") and leaf.dtype != model.dtype else leaf
+
+    return jax.tree.map(cast, tree, like)
 
 
 def assert_close(actual: Any, expected: Any, relative: float) -> None:

@@ -95,3 +95,30 @@ def test_no_temporary_of_a_leafs_size() -> None:
     params = {"w": jnp.ones(4096)}
     compiled = jax.jit(step, donate_argnums=(0, 1)).lower(params, adam.init(params), params).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 4096
+
+
+def test_a_real_mu_keeps_the_real_part() -> None:
+    gradient = jnp.array([1 + 2j, 3 - 4j], jnp.complex64)
+    adam = optim.scale_by_adam(mu_dtype="float32")
+    with pytest.warns(match="discards the imaginary part"):
+        update, state = adam.update(gradient, adam.init(gradient))
+    assert update.dtype == jnp.complex64 and state.mu.dtype == jnp.float32
+    np.testing.assert_allclose(state.mu, [0.1, 0.3], rtol=1e-6)
+
+
+def test_radam_is_a_mean_until_the_sixth_step() -> None:
+    # Liu et al., section 4: with b2 = 0.999, rho passes 5 between the steps 5 and 6.
+    radam, gradient = optim.scale_by_radam(), jnp.array(100.0)
+    state = radam.init(gradient)
+    for step in range(1, 7):
+        update, state = radam.update(gradient, state)
+        assert (abs(update - 100.0) < 1e-2) == (step < 6)
+
+
+def test_radam_has_no_nan_to_hide() -> None:
+    # Below the threshold r is the root of a negative number: selected away, it would still spoil derivatives.
+    def update(b2: jax.Array) -> jax.Array:
+        radam = optim.scale_by_radam(b2=b2)
+        return radam.update(jnp.array(2.0), radam.init(jnp.array(1.0)))[0]
+
+    assert jax.grad(update)(jnp.array(0.999)) == 0.0

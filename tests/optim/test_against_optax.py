@@ -17,6 +17,8 @@ from tests.optim.rows import OURS, RECIPES, SCHEDULES, TRANSFORMS
 
 OPTIMIZERS = [case for rows in (TRANSFORMS, RECIPES) for cases in rows.values() for case in cases]
 EVERYTHING = OPTIMIZERS + [case for cases in SCHEDULES.values() for case in cases]
+# What optax has deprecated is here too, and warns as it does there.
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
 def is_transform(value: object) -> bool:
@@ -49,11 +51,17 @@ def test_all_is_complete_and_documented() -> None:
     assert public == set(optim.__all__)
 
 
+def describe_default(default: Any) -> Any:
+    """Functions and transforms are other objects than optax's: they are compared by their effect only."""
+    kinds = {"a function": inspect.isfunction(default), "a transform": hasattr(default, "init")}
+    return next((kind for kind, is_that in kinds.items() if is_that), default)
+
+
 # Not chain: what is *transforms here is *args in optax.
 @pytest.mark.parametrize("name", sorted({*TRANSFORMS, *RECIPES, *SCHEDULES} - {"chain"}))
 def test_signature_is_that_of_optax(name: str) -> None:
     mine, other = (
-        [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
+        [(p.name, describe_default(p.default), p.kind) for p in inspect.signature(function).parameters.values()]
         for function in (getattr(optim, name), theirs(name))
     )
     assert mine == other
@@ -62,8 +70,12 @@ def test_signature_is_that_of_optax(name: str) -> None:
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=str)
 def test_fifty_steps_equal_optax(case: Case) -> None:
     params, gradients = params_and_gradients(case.shapes)
-    mine = train(ours(case.text), params, gradients, case.extra)
-    other = train_by_hand(theirs(case.text), params, gradients, case.extra)
+    mine, other = ours(case.text), theirs(case.text)
+    if case.gradient is None:
+        mine = train(mine, params, gradients, case.extra)
+        other = train_by_hand(other, params, gradients, case.extra)
+    else:
+        mine, other = (train(optimizer, params, gradients, case.extra, case.gradient) for optimizer in (mine, other))
     assert_close(mine, other, case.tolerance)
     assert [leaf.dtype for leaf in jax.tree.leaves(mine)] == [leaf.dtype for leaf in jax.tree.leaves(other)]
 
@@ -107,7 +119,8 @@ def test_is_a_value(case: Case) -> None:
     first, again = ours(case.text), ours(case.text)
     assert first == again and hash(first) == hash(again)
     assert ours(repr(first)) == first
-    theirs(repr(first))
+    if case.reads_in_optax:
+        theirs(repr(first))
     assert pickle.loads(pickle.dumps(first)) == first
     assert first != ours("scale(-0.7)") and first != ours("constant_schedule(-0.7)")
 
@@ -117,4 +130,5 @@ def test_schedule_equals_optax(case: Case) -> None:
     mine, other = ours(case.text), theirs(case.text)
     counts = jnp.arange(25)
     assert_close(jax.jit(jax.vmap(mine))(counts), jax.vmap(other)(counts), 1e-6)
-    assert_close([jnp.asarray(mine(3))], [jnp.asarray(other(3))], 1e-6)
+    for count in (3, 7.5, 10**9):
+        assert_close([jnp.asarray(mine(count))], [jnp.asarray(other(count))], 1e-6)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from backprop_jax.optim.leafwise import abs_squared, map_all, map_updates, widen, zeros_like
+from backprop_jax.optim.leafwise import abs_squared, full_like, map_all, map_updates, widen, zeros_like
 
 
 def add_scaled(update: jax.Array, other: jax.Array, factor: float) -> jax.Array:
@@ -75,9 +75,15 @@ def test_zeros_like_keeps_the_sharding() -> None:
     assert zeros_like(jax.device_put(jnp.ones(4), sharding)).sharding == sharding
 
 
-def test_zeros_like_refuses_a_real_dtype_for_complex_parameters() -> None:
-    with pytest.raises(ValueError, match="bfloat16 accumulator would drop the imaginary part of a complex64"):
-        zeros_like(jnp.ones(2, jnp.complex64), "bfloat16")
+def test_zeros_like_takes_any_dtype_for_complex_parameters() -> None:
+    assert zeros_like(jnp.ones(2, jnp.complex64), "bfloat16").dtype == jnp.bfloat16
+
+
+def test_full_like_takes_traced_values() -> None:
+    params = {"half": jnp.ones(2, jnp.bfloat16), "wave": jnp.ones((), jnp.complex64)}
+    filled = jax.jit(lambda value: full_like(params, value))(0.5)
+    assert filled["half"].dtype == jnp.bfloat16 and filled["half"].tolist() == [0.5, 0.5]
+    assert filled["wave"].dtype == jnp.complex64 and filled["wave"] == 0.5
 
 
 @pytest.mark.parametrize(("dtype", "wide"), [("bfloat16", "float32"), ("float16", "float32"), ("complex64",) * 2])

@@ -10,6 +10,24 @@ import pytest
 from backprop_jax import optim
 from tests.optim.oracle import assert_close, params_and_gradients, train
 
+ADAPTIVE = [
+    optim.adabelief,
+    optim.adadelta,
+    optim.adagrad,
+    optim.adam,
+    optim.adamax,
+    optim.adamaxw,
+    optim.adamw,
+    optim.adan,
+    optim.amsgrad,
+    optim.nadam,
+    optim.nadamw,
+    optim.novograd,
+    optim.radam,
+    optim.rmsprop,
+    optim.yogi,
+]
+
 
 @pytest.mark.parametrize(("mine", "other"), [(optim.sgd, optax.sgd), (optim.adamw, optax.adamw)])
 def test_learning_rates_side_by_side(mine: Any, other: Any) -> None:
@@ -21,7 +39,17 @@ def test_learning_rates_side_by_side(mine: Any, other: Any) -> None:
     assert_close(actual, expected, 1e-6)
 
 
-@pytest.mark.parametrize("recipe", [optim.sgd, optim.adam, optim.adamw])
+@pytest.mark.parametrize("recipe", [optim.sgd, *ADAPTIVE])
+def test_hyperparameters_may_be_injected(recipe: Any) -> None:
+    params = {"w": jnp.array([1.0, -2.0])}
+    plain, injected = recipe(0.1), optax.inject_hyperparams(recipe)(0.1)
+    state = injected.init(params)
+    expected_updates, expected_state = plain.update(params, plain.init(params), params)
+    updates, state = jax.jit(injected.update)(params, state, params)
+    assert_close((updates, state.inner_state), (expected_updates, expected_state), 1e-4)
+
+
+@pytest.mark.parametrize("recipe", [optim.sgd, *ADAPTIVE])
 def test_negative_learning_rate_is_refused(recipe: Any) -> None:
     with pytest.raises(ValueError, match=r"learning_rate must not be negative or NaN, got -0.1; the step goes"):
         recipe(-0.1)
@@ -34,7 +62,7 @@ def test_other_arguments_are_refused_by_the_transforms() -> None:
         optim.adamw(0.1, b2=1.0)
 
 
-@pytest.mark.parametrize("recipe", [optim.sgd, optim.adam, optim.adamw])
+@pytest.mark.parametrize("recipe", [optim.sgd, *ADAPTIVE])
 def test_empty_trees_and_numbers(recipe: Any) -> None:
     optimizer = recipe(0.1)
     assert optimizer.update({}, optimizer.init({}), {})[0] == {}

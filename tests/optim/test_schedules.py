@@ -8,37 +8,33 @@ import optax
 import pytest
 
 from backprop_jax import optim
-from tests.optim.oracle import assert_close
 
 
-@pytest.mark.parametrize("steps", [0, -5, float("nan")])
-def test_decay_steps_must_be_positive(steps: float) -> None:
-    with pytest.raises(ValueError, match=f"cosine_decay_schedule: decay_steps must be above 0, got {steps}; it is"):
-        optim.cosine_decay_schedule(0.1, steps)
-    with pytest.raises(ValueError, match=f"decay_steps must be above 0, got {steps}; it is"):
-        optim.warmup_cosine_decay_schedule(0.0, 0.1, 0, steps)
+def test_boundaries_may_be_traced_and_schedules_be_any_functions() -> None:
+    @jax.jit
+    def values(boundary: jax.Array) -> jax.Array:
+        schedules = [lambda count: 10.0 + count, optax.constant_schedule(2.0)]
+        return optim.join_schedules(schedules, [boundary])(jnp.arange(4))
+
+    assert values(jnp.int32(2)).tolist() == [10.0, 11.0, 2.0, 2.0]
 
 
-def test_warmup_must_fit() -> None:
-    with pytest.raises(ValueError, match="warmup_steps must not be negative or NaN, got -1; 0 leaves the warm-up out"):
-        optim.warmup_cosine_decay_schedule(0.0, 0.1, -1, 10)
-    with pytest.raises(ValueError, match="decay_steps must be above warmup_steps, got 10 and 10; decay_steps counts"):
-        optim.warmup_cosine_decay_schedule(0.0, 0.1, 10, 10)
+@pytest.mark.parametrize(
+    ("boundaries", "message"),
+    [
+        ([5], "3 schedules meet at 2 boundaries, got 1; give the step"),
+        ([5, 3], r"must not be negative or fall, got \(5, 3\)"),
+        ([-1, 3], r"must not be negative or fall, got \(-1, 3\)"),
+        ([float("nan"), 3], "must not be negative or fall"),
+    ],
+)
+def test_wrong_boundaries_are_named(boundaries: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"join_schedules: .*{message}"):
+        optim.join_schedules([optim.constant_schedule(0.1)] * 3, boundaries)
 
 
-def test_steps_beyond_int32() -> None:
-    schedule = optim.cosine_decay_schedule(1.0, 2**33)
-    assert schedule(jnp.array(2**31 - 1, jnp.int32)) > 0.8 and jax.jit(schedule)(0) == 1.0
-
-
-@pytest.mark.parametrize("field", range(4))
-def test_fields_may_be_traced(field: int) -> None:
-    def value(module: Any, traced: jax.Array) -> Any:
-        fields = [0.1, 0.5, 3, 12]
-        fields[field] = traced
-        return module.warmup_cosine_decay_schedule(*fields, end_value=0.2)
-
-    counts = jnp.arange(15)
-    for number in ([0.3], [0.7], [2], [9])[field]:
-        mine = jax.jit(lambda traced: value(optim, traced)(counts))(jnp.asarray(number))
-        assert_close(mine, jax.vmap(value(optax, number))(counts), 1e-6)
+def test_what_cannot_be_joined() -> None:
+    with pytest.raises(TypeError, match=r"join_schedules: 0\.1 is no schedule; for a number pass constant_schedule"):
+        optim.join_schedules([0.1], [])
+    with pytest.raises(ValueError, match="join_schedules: 0 schedules"):
+        optim.join_schedules([], [])
