@@ -36,31 +36,8 @@ def test_the_slow_average_is_added() -> None:
         assert_close(jax.tree.map(jnp.subtract, second, first), expected, 1e-5)
 
 
-def test_the_sum_is_adams_average_uncorrected() -> None:
-    adam = run(optim.scale_by_adam(0.8, 0.9))
-    simplified = run(optim.scale_by_simplified_ademamix(0.8, 0.9))
-    for t, (mine, adams) in enumerate(zip(simplified, adam, strict=True), start=1):
-        factor = (1 - 0.8**t) / (1 - 0.8)
-        assert_close(mine, jax.tree.map(lambda update, factor=factor: factor * update, adams), 1e-5)
-
-
-def test_alpha_may_be_a_schedule_that_starts_at_zero() -> None:
-    schedule = lambda count: 2.0 * count
-    updates = run(optim.scale_by_simplified_ademamix(0.0, 0.0, schedule, eps=0.0))
-    for count, (gradient, update) in enumerate(zip(EIGHT, updates, strict=True)):
-        expected = jax.tree.map(lambda g, count=count: (1 + 2.0 * count) * g / jnp.abs(g), gradient)
-        assert_close(update, expected, 1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "wrong"),
-    [
-        ("scale_by_ademamix", {"b3": 1.0}),
-        ("scale_by_ademamix", {"eps": -1.0}),
-        ("scale_by_simplified_ademamix", {"b2": float("nan")}),
-    ],
-)
-def test_wrong_hyperparameters_are_named(name: str, wrong: dict[str, Any]) -> None:
-    [(field, value)] = wrong.items()
-    with pytest.raises(ValueError, match=f"{name}: {field} must .*, got {value}; .* is usual"):
-        getattr(optim, name)(**wrong)
+@pytest.mark.parametrize("wrong", [{"b3": 1.0}, {"eps": -1.0}])
+def test_wrong_hyperparameters_are_named(wrong: dict[str, Any]) -> None:
+    [(name, value)] = wrong.items()
+    with pytest.raises(ValueError, match=f"scale_by_ademamix: {name} must .*, got {value}; .* is usual"):
+        optim.scale_by_ademamix(**wrong)

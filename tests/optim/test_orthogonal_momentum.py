@@ -72,34 +72,6 @@ def test_without_a_gradient_the_momentum_stays() -> None:
     assert (momentum["frozen"] == 0).all() and (momentum["w"] > 0).all()
 
 
-@pytest.mark.parametrize(
-    ("shape", "numbers", "rms", "factor"),
-    [
-        ((4, 9), MuonDimensionNumbers(), None, 1.5),
-        ((4, 9), MuonDimensionNumbers(1, 0), None, 1.0),
-        ((9, 4), None, 0.2, 0.6),
-        ((2, 2, 5, 9), MuonDimensionNumbers((0, 1), 3), None, 1.5),
-    ],
-)
-def test_scale_by_shape(shape: tuple[int, ...], numbers: Any, rms: float | None, factor: float) -> None:
-    scaled = run(optim.scale_by_shape(numbers, rms), jnp.ones(shape, jnp.bfloat16))
-    assert scaled.dtype == jnp.bfloat16
-    np.testing.assert_allclose(np.asarray(scaled, np.float32), factor, rtol=4e-3)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "labels"),
-    [
-        (None, {"w": "muon", "b": {"c": "adam", "d": None}}),
-        ({"w": None, "b": MuonDimensionNumbers()}, {"w": "adam", "b": {"c": "muon", "d": None}}),
-        (lambda params: None, {"w": "adam", "b": {"c": "adam", "d": None}}),
-    ],
-)
-def test_labels(numbers: Any, labels: Any) -> None:
-    params = {"w": jnp.ones((2, 3)), "b": {"c": jnp.ones((2, 3, 4)), "d": None}}
-    assert optim.muon_labels(numbers)(params) == labels
-
-
 def test_state_of_optax_continues() -> None:
     params = {"w": draw(3, 4), "b": draw(4, seed=1)}
     ours: Any = optim.muon(0.1)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,27 @@ def test_a_step_is_forward_backward_update(optimizer) -> None:
     jax.tree.map(lambda ours, theirs: np.testing.assert_allclose(ours, theirs, atol=1e-5), after.params, expected)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     assert not jax.tree.all(jax.tree.map(lambda old, new: bool((old == new).all()), state, after.state))
+
+
+@pytest.mark.parametrize("optimizer", [bp.optim.polyak_sgd(), optax.polyak_sgd()], ids=["ours", "optax"])
+def test_an_optimizer_that_asks_for_the_loss_gets_it(optimizer) -> None:
+    training = start(OBJECTIVE, optimizer, jax.random.key(0), BATCH)
+    params, state, _ = jax.tree.map(jnp.copy, training)
+    (loss, _), gradient = jax.jit(bp.value_and_grad(OBJECTIVE))(params, state, BATCH)
+    updates, _ = optax.polyak_sgd().update(gradient, optax.polyak_sgd().init(params), params, value=loss)
+    after, _ = make_step(OBJECTIVE, optimizer)(training, BATCH)
+    expected = optax.apply_updates(params, updates)
+    jax.tree.map(lambda ours, theirs: np.testing.assert_allclose(ours, theirs, atol=1e-5), after.params, expected)
+
+
+def test_a_line_search_evaluates_the_loss_of_the_batch() -> None:
+    objective = bp.eval_mode(OBJECTIVE)  # a line search needs the same loss at the same place
+    training = start(objective, bp.optim.lbfgs(), jax.random.key(0), BATCH)
+    step, losses = make_step(objective, bp.optim.lbfgs()), []
+    for _ in range(8):
+        training, loss = step(training, BATCH)
+        losses.append(float(loss))
+    assert all(after < before for before, after in pairwise(losses)) and losses[-1] < 0.2 * losses[0]
 
 
 def test_the_old_training_is_donated() -> None:
