@@ -58,6 +58,7 @@ class MultiSteps(Transform):
 
     @property
     def inner_opt(self) -> Any:
+        """`opt`."""
         return self.opt
 
     @property

@@ -117,11 +117,11 @@ class _Scalars(NamedTuple):
 
 
 def _rule(update: jax.Array, y: jax.Array, old_z: jax.Array, z: jax.Array, scalars: _Scalars) -> jax.Array:
-    # x is not stored: it follows from y and z, also where something else has changed y. The change of y is put together
-    # from those of x and z; as a difference of two y it would lose digits.
-    x = _average(y, old_z, scalars.b1)
-    return scalars.b1 * scalars.share * (z - x) + (1 - scalars.b1) * (z - old_z)
+    # x is not stored: it follows from y and z, also where something else has changed y. The change of y is
+    # b1 (change of x) + (1 - b1) (change of z), written in differences: between two y it would lose digits.
+    moved = z - old_z
+    return scalars.share * (scalars.b1 * moved - (y - old_z)) + (1 - scalars.b1) * moved
 
 
 def _average(y: jax.Array, z: jax.Array, b1: Scalar) -> jax.Array:
-    return (y - (1 - b1) * z) / b1
+    return z + (y - z) / b1

@@ -18,8 +18,7 @@ class Case:
     """`extra(params, updates)` are the keyword arguments of update beyond the parameters, such as the loss.
 
     `reads_in_optax` says that the repr of ours is a call that optax knows too.
-    `gradient(params, noise)` takes the place of the random gradients, which it is given. The steps of optax, too, are
-    then compiled, which pays where its update has loops; half precision is not rounded as ours is, so leave it out.
+    `gradient(params, noise)` takes the place of the random gradients, which it is given.
     """
 
     text: str
@@ -27,7 +26,7 @@ class Case:
     extra: Callable[[Any, Any], dict[str, Any]] = lambda params, updates: {}
     tolerance: float = 1e-6
     reads_in_optax: bool = True
-    gradient: Callable[[Any, Any], Any] | None = None
+    gradient: Callable[[Any, Any], Any] = lambda params, noise: noise
 
     def __str__(self) -> str:
         return self.text

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from backprop_jax import optim
-from tests.optim.oracle import assert_close, params_and_gradients, rejects_update, train, train_by_hand
+from tests.optim.oracle import assert_close, params_and_gradients, rejects_update, train, train_in_float32
 
 
 @pytest.mark.parametrize("wrong", [{"b1": 1.0}, {"b2": -0.1}, {"eps": -1e-8}, {"eps_root": float("nan")}])
@@ -56,7 +56,7 @@ def test_hyperparameters_may_be_traced() -> None:
     params, gradients = params_and_gradients({"w": jax.ShapeDtypeStruct((5,), jnp.float32)})
     b1, b2, eps = jnp.array([0.8, 0.9]), jnp.array([0.9, 0.99]), jnp.array([1e-8, 1e-3])
     mine = jax.vmap(lambda *betas: train(optim.scale_by_adam(*betas), params, gradients))(b1, b2, eps)
-    other = jax.vmap(lambda *betas: train_by_hand(optax.scale_by_adam(*betas), params, gradients))(b1, b2, eps)
+    other = jax.vmap(lambda *betas: train_in_float32(optax.scale_by_adam(*betas), params, gradients))(b1, b2, eps)
     assert_close(mine, other, 1e-5)
 
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from backprop_jax import optim
-from tests.optim.oracle import assert_close, params_and_gradients, train, train_by_hand
+from tests.optim.oracle import assert_close, params_and_gradients, train, train_in_float32
 
 SHAPES = {"w": jax.ShapeDtypeStruct((3, 4), jnp.float32), "b": jax.ShapeDtypeStruct((4,), jnp.float32)}
 
@@ -17,7 +17,7 @@ SHAPES = {"w": jax.ShapeDtypeStruct((3, 4), jnp.float32), "b": jax.ShapeDtypeStr
 def test_fromage_with_a_schedule_equals_optax() -> None:
     mine = train(optim.fromage(optim.cosine_decay_schedule(0.3, 15, 0.1)), *params_and_gradients(SHAPES))
     other = optax.fromage(optax.cosine_decay_schedule(0.3, 15, 0.1))
-    theirs = train_by_hand(other, *params_and_gradients(SHAPES))
+    theirs = train_in_float32(other, *params_and_gradients(SHAPES))
     assert str(jax.tree.structure(mine)) == str(jax.tree.structure(theirs))
     assert_close(mine, theirs, 1e-5)
 

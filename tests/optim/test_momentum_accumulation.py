@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from backprop_jax import optim
-from tests.optim.oracle import STEPS, assert_close, ours, params_and_gradients, theirs, train, train_by_hand
+from tests.optim.oracle import STEPS, assert_close, ours, params_and_gradients, theirs, train, train_in_float32
 
 SHAPES = {"w": jax.ShapeDtypeStruct((3, 2), jnp.float32), "b": [jax.ShapeDtypeStruct((), jnp.float32), None]}
 COSINE = "cosine_decay_schedule(0.1, 15, alpha=0.1)"
@@ -17,7 +17,7 @@ def test_equals_a_buffer(text: str) -> None:
     params, gradients = params_and_gradients(SHAPES)
     every_k = STEPS // 10
     mine = train(optim.accumulate_in_momentum(ours(text), every_k), params, gradients)
-    other = train_by_hand(optax.MultiSteps(theirs(text), every_k), params, gradients)
+    other = train_in_float32(optax.MultiSteps(theirs(text), every_k), params, gradients)
     assert_close(mine[0], other[0], 1e-5)
     assert_close(mine[2], other[2], 1e-5)
 

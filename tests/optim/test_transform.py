@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from backprop_jax import optim
-from tests.optim.oracle import assert_close, params_and_gradients, train, train_by_hand
+from tests.optim.oracle import assert_close, params_and_gradients, train, train_in_float32
 
 SHAPES = {"w": jax.ShapeDtypeStruct((3, 4), jnp.float32), "b": jax.ShapeDtypeStruct((4,), jnp.float32)}
 
@@ -36,7 +36,7 @@ def test_a_transform_cannot_be_changed() -> None:
 def test_chains_mix_with_optax(mixed: Any) -> None:
     params, gradients = params_and_gradients(SHAPES)
     expected = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(), optax.scale(-0.1))
-    assert_close(train(mixed, params, gradients), train_by_hand(expected, params, gradients), 1e-6)
+    assert_close(train(mixed, params, gradients), train_in_float32(expected, params, gradients), 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_optax_injects_hyperparameters() -> None:
     params, gradients = params_and_gradients(SHAPES)
     mine = optax.inject_hyperparams(optim.adamw)(learning_rate=optim.cosine_decay_schedule(0.1, 10))
     other = optax.inject_hyperparams(optax.adamw)(learning_rate=optax.cosine_decay_schedule(0.1, 10))
-    assert_close(train(mine, params, gradients)[0], train_by_hand(other, params, gradients)[0], 1e-6)
+    assert_close(train(mine, params, gradients)[0], train_in_float32(other, params, gradients)[0], 1e-6)
 
 
 def test_flax_train_state_takes_ours() -> None:

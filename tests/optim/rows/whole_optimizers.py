@@ -13,7 +13,7 @@ def value(params, updates):
 TRANSFORMS = {
     "MultiSteps": [
         Case("MultiSteps(adam(0.1), 4)", REAL),
-        Case("MultiSteps(sgd(0.1, 0.9), constant_schedule(3), use_grad_mean=False)", ("float32",)),
+        Case("MultiSteps(sgd(0.1, 0.9), constant_schedule(3), use_grad_mean=False)", ("float32",), tolerance=1e-5),
         Case("MultiSteps(adam(0.1), every_k_schedule=3, accumulator_dtype='complex64')", ("complex64",)),
     ],
     "apply_if_finite": ["apply_if_finite(adam(0.1), 3)", "apply_if_finite(inner=sgd(0.1), max_consecutive_errors=0)"],
