@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from backprop_jax.optim.changing import HyperparamsState
+from backprop_jax.optim.inspection.changing import HyperparamsState
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.transform import EmptyState, Leafwise, Transform, update_together
 

@@ -9,7 +9,7 @@ import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.schedules import ScalarOrSchedule, Schedule, value_at
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule, Schedule, value_at
 from backprop_jax.optim.step_count import first_count
 from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, final
 
-from backprop_jax.optim.changing import takes_hyperparams
+from backprop_jax.optim.inspection.changing import takes_hyperparams
 from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, broadcast_mask, unzip
 
 

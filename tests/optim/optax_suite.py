@@ -20,7 +20,7 @@ import pytest
 from optax._src import linesearch
 
 from backprop_jax import optim
-from backprop_jax.optim import search_warnings
+from backprop_jax.optim.line_search import search_warnings
 
 FILES = [
     "_src/alias_test.py",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop_jax.optim.averaged_iterates import schedule_free
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.squared_gradients import scale_by_rms
 from backprop_jax.optim.hyperparameters import Scalar
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.recipes.momentum import sgd
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.squared_gradients import scale_by_rms
-from backprop_jax.optim.warmup_schedules import warmup_constant_schedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
+from backprop_jax.optim.schedules.warmup import warmup_constant_schedule
+from backprop_jax.optim.wrappers.averaged_iterates import schedule_free
 
 
 def schedule_free_sgd(

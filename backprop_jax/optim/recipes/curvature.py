@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from backprop_jax.optim.combining import chain, identity
-from backprop_jax.optim.hessian_clipping import scale_by_sophia
-from backprop_jax.optim.hessian_diagonal import hutchinson_estimator_diag_hessian
+from backprop_jax.optim.directions.hessian_clipping import scale_by_sophia
+from backprop_jax.optim.directions.hessian_diagonal import hutchinson_estimator_diag_hessian
+from backprop_jax.optim.directions.limited_memory import scale_by_lbfgs
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.limited_memory import scale_by_lbfgs
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
+from backprop_jax.optim.line_search.wolfe_search import scale_by_zoom_linesearch
 from backprop_jax.optim.scaling import scale, scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
-from backprop_jax.optim.wolfe_search import scale_by_zoom_linesearch
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def lbfgs(

@@ -8,14 +8,14 @@ from typing import Any
 import jax
 
 from backprop_jax.optim.combining import chain
-from backprop_jax.optim.delayed_moments import fourth_root, scale_by_adopt
+from backprop_jax.optim.directions.delayed_moments import fourth_root, scale_by_adopt
+from backprop_jax.optim.directions.mixed_gradient import scale_by_simplified_ademamix
+from backprop_jax.optim.directions.mixed_momentum import scale_by_ademamix
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.mixed_gradient import scale_by_simplified_ademamix
-from backprop_jax.optim.mixed_momentum import scale_by_ademamix
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def adopt(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backprop_jax.optim.combining import chain
-from backprop_jax.optim.gradient_differences import scale_by_adan
+from backprop_jax.optim.directions.gradient_differences import scale_by_adan
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def adan(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.layer_moments import scale_by_novograd
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.layer_moments import scale_by_novograd
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def novograd(

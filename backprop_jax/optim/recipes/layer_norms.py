@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backprop_jax.optim.adaptive_moments import scale_by_adam
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.adaptive_moments import scale_by_adam
+from backprop_jax.optim.directions.momentum import trace
+from backprop_jax.optim.directions.parameter_norms import scale_by_trust_ratio
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.masking import masked
-from backprop_jax.optim.momentum import trace
-from backprop_jax.optim.parameter_norms import scale_by_trust_ratio
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule, Schedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule, Schedule
+from backprop_jax.optim.wrappers.masking import masked
 
 
 def lars(

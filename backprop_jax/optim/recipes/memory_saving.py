@@ -7,18 +7,18 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from backprop_jax.optim.averaging import ema
-from backprop_jax.optim.clipping import clip_by_block_rms
 from backprop_jax.optim.combining import chain
-from backprop_jax.optim.cover_moments import scale_by_sm3
-from backprop_jax.optim.factored_moments import scale_by_factored_rms
+from backprop_jax.optim.directions.averaging import ema
+from backprop_jax.optim.directions.cover_moments import scale_by_sm3
+from backprop_jax.optim.directions.factored_moments import scale_by_factored_rms
+from backprop_jax.optim.directions.low_rank_projection import NumbersOrFunction, scale_by_galore
+from backprop_jax.optim.directions.parameter_norms import scale_by_param_block_rms
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.low_rank_projection import NumbersOrFunction, scale_by_galore
-from backprop_jax.optim.parameter_norms import scale_by_param_block_rms
+from backprop_jax.optim.limits.clipping import clip_by_block_rms
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale, scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def adafactor(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from backprop_jax.optim.combining import chain, identity
+from backprop_jax.optim.directions.momentum import trace
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.momentum import trace
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def sgd(

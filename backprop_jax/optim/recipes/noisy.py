@@ -6,9 +6,9 @@ from typing import Any
 
 from backprop_jax.optim.combining import chain
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.noise import add_noise
+from backprop_jax.optim.limits.noise import add_noise
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def noisy_sgd(

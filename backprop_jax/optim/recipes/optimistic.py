@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from backprop_jax.optim.adaptive_moments import scale_by_adam
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.adaptive_moments import scale_by_adam
+from backprop_jax.optim.directions.optimism import scale_by_optimistic_gradient
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.optimism import scale_by_optimistic_gradient
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def optimistic_gradient_descent(learning_rate: ScalarOrSchedule, alpha: Scalar = 1.0, beta: Scalar = 1.0) -> chain:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.orthogonal_momentum import scale_by_muon
+from backprop_jax.optim.directions.weight_matrices import NumbersOrFunction, muon_labels, scale_by_shape
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.orthogonal_momentum import scale_by_muon
-from backprop_jax.optim.partitioning import partition
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.recipes.adaptive_moments import adamw
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.weight_decay import add_decayed_weights
-from backprop_jax.optim.weight_matrices import NumbersOrFunction, muon_labels, scale_by_shape
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
+from backprop_jax.optim.wrappers.partitioning import partition
 
 _STANDARD = (3.4445, -4.7750, 2.0315)
 _PRESETS = {

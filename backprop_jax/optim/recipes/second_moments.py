@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.second_moments import (
+    scale_by_adamax,
+    scale_by_amsgrad,
+    scale_by_belief,
+    scale_by_yogi,
+)
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.second_moments import scale_by_adamax, scale_by_amsgrad, scale_by_belief, scale_by_yogi
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def amsgrad(

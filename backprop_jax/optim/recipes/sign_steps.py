@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from backprop_jax.optim.averaging import ema
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.averaging import ema
+from backprop_jax.optim.directions.resilient_steps import scale_by_rprop
+from backprop_jax.optim.directions.sign_descent import scale_by_lion, scale_by_sign
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.resilient_steps import scale_by_rprop
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale, scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.sign_descent import scale_by_lion, scale_by_sign
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def sign_sgd(learning_rate: ScalarOrSchedule) -> chain:

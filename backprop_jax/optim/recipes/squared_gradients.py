@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backprop_jax.optim.combining import chain, identity
+from backprop_jax.optim.directions.momentum import trace
+from backprop_jax.optim.directions.squared_gradients import (
+    scale_by_adadelta,
+    scale_by_rms,
+    scale_by_rss,
+    scale_by_stddev,
+)
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.momentum import trace
+from backprop_jax.optim.limits.weight_decay import add_decayed_weights
 from backprop_jax.optim.scaling import scale_by_learning_rate
-from backprop_jax.optim.schedules import ScalarOrSchedule
-from backprop_jax.optim.squared_gradients import scale_by_adadelta, scale_by_rms, scale_by_rss, scale_by_stddev
-from backprop_jax.optim.weight_decay import add_decayed_weights
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def adagrad(

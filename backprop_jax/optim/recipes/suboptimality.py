@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backprop_jax.optim.combining import chain
+from backprop_jax.optim.directions.polyak_step import scale_by_polyak
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.polyak_step import scale_by_polyak
 from backprop_jax.optim.recipes.momentum import sgd
-from backprop_jax.optim.schedules import ScalarOrSchedule
+from backprop_jax.optim.schedules.basic import ScalarOrSchedule
 
 
 def polyak_sgd(

@@ -118,4 +118,4 @@ RECIPES = {
         sophia("sophia(cosine_decay_schedule(0.1, 15), clip_threshold=None, mu_dtype='bfloat16')"),
     ],
 }
-OURS = {"scale_by_sophia": "test_hessian_clipping.py"}
+OURS = {"scale_by_sophia": "directions/test_hessian_clipping.py"}

@@ -59,7 +59,7 @@ SCHEDULES = {
 }
 
 OURS = {
-    "inverse_square_root_schedule": "test_open_ended_schedules.py",
-    "warmup_stable_decay_schedule": "test_open_ended_schedules.py",
-    "plot_schedule": "test_schedule_picture.py",
+    "inverse_square_root_schedule": "schedules/test_open_ended.py",
+    "warmup_stable_decay_schedule": "schedules/test_open_ended.py",
+    "plot_schedule": "schedules/test_picture.py",
 }

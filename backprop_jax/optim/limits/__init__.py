@@ -1,0 +1,1 @@
+"""Transforms that bound, decay or perturb updates."""

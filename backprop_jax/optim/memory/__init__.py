@@ -1,0 +1,1 @@
+"""Optimizers in fewer bytes, and in fewer operations."""

@@ -1,0 +1,82 @@
+"""Accumulate the gradients of micro-batches in the momentum, which is there anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from backprop_jax.optim.combining import chain, update_with_extra
+from backprop_jax.optim.directions.momentum import trace
+from backprop_jax.optim.hyperparameters import require_positive
+from backprop_jax.optim.leafwise import PyTree, map_all
+from backprop_jax.optim.transform import Transform
+
+
+class AccumulateState(NamedTuple):
+    """Micro-batches since the last step, and the state of the optimizer."""
+
+    mini_step: jax.Array
+    inner_state: PyTree
+
+
+@dataclass(frozen=True)
+class accumulate_in_momentum(Transform):
+    """Take one step of an optimizer every `every_k` micro-batches, on the mean of their gradients, without a buffer.
+
+        t <- decay t + g_1/k,   t <- t + g_i/k  (i = 2..k):  together decay t + mean(g), the momentum after the step
+
+    `MultiSteps` needs a second buffer for the sum of gradients; here the momentum itself takes it up. That is possible
+    where the step needs nothing but the new momentum: for a chain that begins with a `trace` without nesterov, such as
+    sgd(1e-2, momentum=0.9) or signum(1e-3). Between steps the updates are zero.
+
+    State:  `AccumulateState(mini_step, inner_state)`.
+    Raises: ValueError at construction for another optimizer, or if every_k is not above 0.
+    """
+
+    optimizer: chain
+    every_k: int
+
+    def __post_init__(self) -> None:
+        require_positive(self, "every_k", "it is the number of micro-batches to a step")
+        members = getattr(self.optimizer, "transforms", ())
+        if not members or not isinstance(members[0], trace) or members[0].nesterov:
+            raise ValueError(
+                f"accumulate_in_momentum: {self.optimizer!r} does not begin with trace(..., nesterov=False), so its "
+                "step needs the mean gradient itself; use MultiSteps, which keeps it in a buffer"
+            )
+
+    @property
+    def elementwise(self) -> bool:  # type: ignore[override]
+        return self.optimizer.elementwise
+
+    def init(self, params: PyTree) -> AccumulateState:
+        return AccumulateState(jnp.zeros((), jnp.int32), self.optimizer.init(params))
+
+    def update(
+        self, updates: PyTree, state: AccumulateState, params: PyTree = None, **extra: Any
+    ) -> tuple[PyTree, AccumulateState]:
+        momentum, *rest = self.optimizer.transforms
+        momentum_state, *rest_state = state.inner_state
+        decay = jnp.where(state.mini_step == 0, momentum.decay, 1.0)
+        totals, renewed = map_all(_add, (decay, 1 / self.every_k), updates, trace=momentum_state.trace)
+        is_step = state.mini_step == self.every_k - 1
+
+        def step() -> tuple[PyTree, tuple[PyTree, ...]]:
+            return update_with_extra(chain(*rest), totals, tuple(rest_state), params, extra)
+
+        def wait() -> tuple[PyTree, tuple[PyTree, ...]]:
+            return jax.tree.map(jnp.zeros_like, totals), tuple(rest_state)
+
+        updates, new_rest = lax.cond(is_step, step, wait)
+        inner_state = (momentum_state._replace(trace=renewed), *new_rest)
+        return updates, state._replace(mini_step=(state.mini_step + 1) % self.every_k, inner_state=inner_state)
+
+
+def _add(gradient: jax.Array, total: jax.Array, scalars: tuple[jax.Array, float]) -> tuple[jax.Array, jax.Array]:
+    decay, share = scalars
+    total = decay * total + share * gradient
+    return total, total
