@@ -1,7 +1,7 @@
 """The rows of the catalogue: for every public name of `backprop_jax.optim`, calls that are valid for us and for optax.
 
 Each module here defines some of the tables `TRANSFORMS`, `RECIPES` and `SCHEDULES`: from a name to its cases. Names
-that optax does not have stand in `OURS`, with the test file that proves them.
+that optax does not have, or that are no transforms, stand in `ELSEWHERE`, with the test file that proves them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.optim.case import Case
 TRANSFORMS: dict[str, list[Case]] = {}
 RECIPES: dict[str, list[Case]] = {}
 SCHEDULES: dict[str, list[Case]] = {}
-OURS: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {}
 
 for _info in pkgutil.iter_modules(__path__):
     _module = importlib.import_module(f"{__name__}.{_info.name}")
@@ -22,4 +22,4 @@ for _info in pkgutil.iter_modules(__path__):
         for _key, _cases in getattr(_module, _name, {}).items():
             assert _key not in _table, f"{_key} has rows in two modules"
             _table[_key] = [case if isinstance(case, Case) else Case(case) for case in _cases]
-    OURS |= getattr(_module, "OURS", {})
+    ELSEWHERE |= getattr(_module, "ELSEWHERE", {})

@@ -16,3 +16,13 @@ TRANSFORMS = {
     "stateless": ["stateless(add_share_of_params(-0.1))"],
     "stateless_with_tree_map": ["stateless_with_tree_map(f=add_share_of_params(-0.2))"],
 }
+
+ELSEWHERE = {
+    "apply_updates": "test_applying.py",
+    "global_norm": "test_applying.py",
+    "incremental_update": "test_applying.py",
+    "per_example_global_norm_clip": "limits/test_per_example_clipping.py",
+    "per_example_layer_norm_clip": "limits/test_per_example_clipping.py",
+    "periodic_update": "test_applying.py",
+    "safe_increment": "test_step_count.py",
+}

@@ -118,4 +118,8 @@ RECIPES = {
         sophia("sophia(cosine_decay_schedule(0.1, 15), clip_threshold=None, mu_dtype='bfloat16')"),
     ],
 }
-OURS = {"scale_by_sophia": "directions/test_hessian_clipping.py"}
+ELSEWHERE = {
+    "scale_by_sophia": "directions/test_hessian_clipping.py",
+    "value_and_grad_from_state": "line_search/test_value_reuse.py",
+    "zoom_linesearch": "line_search/test_zoom.py",
+}

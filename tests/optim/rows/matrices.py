@@ -158,4 +158,7 @@ RECIPES = {
         ),
     ],
 }
-OURS = {"scale_by_shape": "tests/optim/test_weight_matrices.py"}
+ELSEWHERE = {
+    "muon_labels": "directions/test_weight_matrices.py",
+    "scale_by_shape": "directions/test_weight_matrices.py",
+}

@@ -1,6 +1,6 @@
 """What optax does not have: fewer bytes, fewer operations."""
 
-OURS = {
+ELSEWHERE = {
     "accumulate_in_momentum": "memory/test_momentum_accumulation.py",
     "compress_state": "memory/test_state_compression.py",
     "flat": "memory/test_packing.py",

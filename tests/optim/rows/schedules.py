@@ -58,7 +58,7 @@ SCHEDULES = {
     ],
 }
 
-OURS = {
+ELSEWHERE = {
     "inverse_square_root_schedule": "schedules/test_open_ended.py",
     "warmup_stable_decay_schedule": "schedules/test_open_ended.py",
     "plot_schedule": "schedules/test_picture.py",

@@ -1,6 +1,6 @@
 """What optax does not have: optimizers read, changed, grouped by paths and described."""
 
-OURS = {
+ELSEWHERE = {
     "describe": "inspection/test_describing.py",
     "groups": "inspection/test_grouping.py",
     "hyperparams": "inspection/test_changing.py",

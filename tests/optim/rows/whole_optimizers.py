@@ -67,3 +67,14 @@ RECIPES = {
         Case("schedule_free_adamw(0.1, 5, 0.8, 0.9, 1e-6, weight_decay=0.1)", WIDE, tolerance=5e-5),
     ],
 }
+
+# Pairs as parameters, functions that have no repr to evaluate, and functions that are no transforms.
+ELSEWHERE = {
+    "lookahead": "wrappers/test_slow_weights.py",
+    "measure_with_ema": "wrappers/test_monitoring.py",
+    "monitor": "wrappers/test_monitoring.py",
+    "schedule_free_eval_params": "wrappers/test_averaged_iterates.py",
+    "skip_large_updates": "wrappers/test_skipping.py",
+    "skip_not_finite": "wrappers/test_skipping.py",
+    "snapshot": "wrappers/test_monitoring.py",
+}
