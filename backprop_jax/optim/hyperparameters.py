@@ -23,37 +23,45 @@ def concrete(value: Scalar) -> np.ndarray | None:
 
 def require_non_negative(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is negative or NaN."""
-    value = concrete(getattr(owner, name))
+    value = _number(owner, name)
     if value is not None and not np.all(value >= 0):
         _refuse(owner, name, "must not be negative or NaN", fix)
 
 
 def require_positive(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is not above zero."""
-    value = concrete(getattr(owner, name))
+    value = _number(owner, name)
     if value is not None and not np.all(value > 0):
         _refuse(owner, name, "must be above 0", fix)
 
 
 def require_count(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is not a whole number above zero."""
-    value = concrete(getattr(owner, name))
+    value = _number(owner, name)
     if value is not None and not (np.issubdtype(value.dtype, np.integer) and np.all(value > 0)):
         _refuse(owner, name, "must be a whole number above 0", fix)
 
 
 def require_decay(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is outside [0, 1)."""
-    value = concrete(getattr(owner, name))
+    value = _number(owner, name)
     if value is not None and not np.all((value >= 0) & (value < 1)):
         _refuse(owner, name, "must be in [0, 1)", fix)
 
 
 def require_share(owner: object, name: str, fix: str) -> None:
     """Raise ValueError if the field `name` of `owner` is outside [0, 1]."""
-    value = concrete(getattr(owner, name))
+    value = _number(owner, name)
     if value is not None and not np.all((value >= 0) & (value <= 1)):
         _refuse(owner, name, "must be in [0, 1]", fix)
+
+
+def _number(owner: object, name: str) -> np.ndarray | None:
+    """The field `name` of `owner` as a NumPy array, or None where it is traced. Raises TypeError if it is no number."""
+    value = concrete(getattr(owner, name))
+    if value is not None and not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool):
+        raise TypeError(f"{type(owner).__name__}: {name} must be a number, got {getattr(owner, name)!r}")
+    return value
 
 
 def dtype_name(owner: object, name: str) -> str | None:

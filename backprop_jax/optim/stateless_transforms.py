@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, align
 from backprop_jax.optim.transform import EmptyState, Leafwise, Plan, Transform
 
 
@@ -54,7 +54,8 @@ class stateless_with_tree_map(Transform):
     `f` gets None for p if update is called without the parameters.
 
     State:  none.
-    Raises: TypeError if f cannot be called; ValueError at update if updates and parameters differ in structure.
+    Raises: TypeError if f cannot be called; ValueError at update, naming the first differing path, if updates and
+            parameters differ in structure.
     """
 
     f: Callable[[jax.Array, jax.Array | None], jax.Array]
@@ -68,7 +69,8 @@ class stateless_with_tree_map(Transform):
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         if params is None:
             return jax.tree.map(lambda update: self.f(update, None), updates), state
-        return jax.tree.map(self.f, updates, params), state
+        structure, rows = align(updates, [("params", params)], of_any_shape=frozenset({"params"}))
+        return structure.unflatten([None if row[0] is None else self.f(*row) for row in rows]), state
 
 
 def _require_function(owner: object, f: Any) -> None:

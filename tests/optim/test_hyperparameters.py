@@ -40,6 +40,12 @@ def test_checks(check: Any, good: list[Any], bad: list[Any]) -> None:
             check(Owner(value), "field", "try another")
 
 
+@pytest.mark.parametrize("value", [None, "0.1", len])
+def test_what_is_no_number_is_named(value: Any) -> None:
+    with pytest.raises(TypeError, match="Owner: field must be a number, got "):
+        require_decay(Owner(value), "field", "try another")
+
+
 def test_traced_values_pass() -> None:
     def check(value: jax.Array) -> jax.Array:
         require_positive(Owner(value), "field", "")

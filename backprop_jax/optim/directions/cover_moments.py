@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from backprop_jax.optim.directions.moments import Average, average, require_decays, require_epsilons
-from backprop_jax.optim.hyperparameters import Scalar, concrete
+from backprop_jax.optim.hyperparameters import Scalar, require_share
 from backprop_jax.optim.leafwise import PyTree, zeros_like
 from backprop_jax.optim.transform import Leafwise, Plan
 
@@ -49,9 +49,7 @@ class scale_by_sm3(Leafwise):
     def __post_init__(self) -> None:
         require_decays(self, "b1")
         require_epsilons(self, "eps")
-        b2 = concrete(self.b2)
-        if b2 is not None and not np.all((b2 >= 0) & (b2 <= 1)):
-            raise ValueError(f"scale_by_sm3: b2 must be in [0, 1], got {self.b2!r}; 1 is usual: squares are summed")
+        require_share(self, "b2", "1 is usual: squares are summed")
 
     def init(self, params: PyTree) -> ScaleBySM3State:
         for path, param in jax.tree_util.tree_leaves_with_path(params):

@@ -47,9 +47,9 @@ class prodigy(Transform):
 
     State:  `ProdigyState(exp_avg, exp_avg_sq, grad_sum, params0, estim_lr, numerator_weighted, count)`: m, v, s and p0
             like the parameters, of which init takes a copy; d and r in their narrowest dtype; count int32.
-    Raises: ValueError if betas or beta3 are outside [0, 1), eps or weight_decay is negative, or estim_lr0 or
-            estim_lr_coef is not above 0; at init if a parameter is complex; at update if `params` is missing, or
-            differs from updates in structure or shape.
+    Raises: ValueError if betas or beta3 are outside [0, 1), learning_rate, eps or weight_decay is negative, or
+            estim_lr0 or estim_lr_coef is not above 0; at init if a parameter is complex; at update if `params` is
+            missing, or differs from updates in structure or shape.
     Source: Mishchenko & Defazio, 2023, arXiv:2306.06101, algorithm 4, as optax has it: with bias correction in a.
     """
 
@@ -63,6 +63,8 @@ class prodigy(Transform):
     safeguard_warmup: bool = False
 
     def __post_init__(self) -> None:
+        if not callable(self.learning_rate):
+            require_non_negative(self, "learning_rate", "1 is usual: the estimate is the learning rate")
         if all(concrete(beta) is not None for beta in self.betas):
             require_decay(self, "betas", "(0.9, 0.999) is usual: the shares of the averages that each step keeps")
         if self.beta3 is not None:

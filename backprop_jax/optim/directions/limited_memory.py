@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.directions.inner_products import real_dot, squared_norm
-from backprop_jax.optim.hyperparameters import Scalar
+from backprop_jax.optim.hyperparameters import Scalar, require_count
 from backprop_jax.optim.leafwise import PyTree, align, unzip, widen, zeros_like
 from backprop_jax.optim.line_search.objective import in_dtypes_of
 from backprop_jax.optim.step_count import first_count, next_count
@@ -52,8 +52,8 @@ class scale_by_lbfgs(Transform):
     State:  `ScaleByLBFGSState(count, params, updates, diff_params_memory, diff_updates_memory, weights_memory)`: count
             int32; params and updates like the parameters; the memories too, with memory_size as an additional first
             axis; weights_memory (memory_size,) float32 (float64 if that is the default).
-    Raises: ValueError if memory_size is below 1; at update if `params` is missing, or updates, params and state differ
-            in structure or shape.
+    Raises: ValueError if memory_size is not a whole number above 0; at update if `params` is missing,
+            or updates, params and state differ in structure or shape.
     Source: Liu & Nocedal, 1989; Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5.
     """
 
@@ -61,8 +61,7 @@ class scale_by_lbfgs(Transform):
     scale_init_precond: bool = True
 
     def __post_init__(self) -> None:
-        if self.memory_size < 1:
-            raise ValueError(f"scale_by_lbfgs: memory_size must be at least 1, got {self.memory_size!r}; 10 is usual")
+        require_count(self, "memory_size", "10 is usual: how many steps are remembered")
 
     def init(self, params: PyTree) -> ScaleByLBFGSState:
         memory = lambda: jax.tree.map(
@@ -96,7 +95,7 @@ class scale_by_lbfgs(Transform):
         slot = (state.count - 1) % self.memory_size
         store = lambda memory, entry: lax.dynamic_update_index_in_dim(memory, entry.astype(memory.dtype), slot, 0)
         memory = jax.tree.map(store, _Step(s_memory, y_memory, state.weights_memory), step)
-        oldest_first = (state.count + jnp.arange(self.memory_size)) % self.memory_size
+        oldest_first = (slot + 1 + jnp.arange(self.memory_size)) % self.memory_size
 
         gamma: Scalar = 1.0
         if self.scale_init_precond:

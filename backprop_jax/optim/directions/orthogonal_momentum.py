@@ -12,7 +12,7 @@ from backprop_jax.optim.directions.matrix_axes import MatrixAxes
 from backprop_jax.optim.directions.moments import Direction, corrected_mean, require_decays, require_epsilons
 from backprop_jax.optim.directions.orthogonalization import PRECONDITIONINGS, orthogonalize
 from backprop_jax.optim.directions.weight_matrices import NumbersOrFunction, axes_by_leaf
-from backprop_jax.optim.hyperparameters import Scalar, dtype_name, hash_of, require_positive
+from backprop_jax.optim.hyperparameters import Scalar, dtype_name, hash_of, require_count
 from backprop_jax.optim.leafwise import PyTree, RuleUse, align, apply_rules, unzip, zeros_like
 from backprop_jax.optim.step_count import first_count, next_count
 from backprop_jax.optim.transform import Transform
@@ -42,9 +42,9 @@ class scale_by_muon(Transform):
 
     State:  `MuonState(count, mu, ns_coeffs)`: count int32; mu like the parameters, in `mu_dtype` if given; ns_coeffs
             of shape (3,) or (rows, 3).
-    Raises: ValueError if ns_coeffs has another shape or more than `ns_steps` rows, ns_steps is not above 0, beta is
-            outside [0, 1), eps is negative, or preconditioning has another name; at update if updates and state differ
-            in structure or shape, or a parameter is not a matrix and has no fitting dimension numbers.
+    Raises: ValueError if ns_coeffs has another shape or more than `ns_steps` rows, ns_steps is not a whole number above
+            0, beta is outside [0, 1), eps is negative, or preconditioning has another name; at update if updates and
+            state differ in structure or shape, or a parameter is not a matrix and has no fitting dimension numbers.
     Source: Jordan et al., 2024, "Muon"; adaptive: Bernstein & Newhouse, 2024, arXiv:2409.20325.
     """
 
@@ -62,7 +62,7 @@ class scale_by_muon(Transform):
     def __post_init__(self) -> None:
         require_decays(self, "beta")
         require_epsilons(self, "eps")
-        require_positive(self, "ns_steps", "5 is usual")
+        require_count(self, "ns_steps", "5 is usual: the steps of the iteration")
         object.__setattr__(self, "ns_coeffs", _as_tuples(self.ns_coeffs))
         object.__setattr__(self, "mu_dtype", dtype_name(self, "mu_dtype"))
         rows, width = (1, *jax.eval_shape(jnp.asarray, self.ns_coeffs).shape)[-2:]

@@ -14,6 +14,7 @@ from backprop_jax.optim.inspection.acting import acting_on, joined
 from backprop_jax.optim.inspection.hyperparameter_fields import hyperparams_in, is_number, is_value
 from backprop_jax.optim.inspection.tree_paths import leaf_paths
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.memory.block_codes import Int8Blocks
 
 
 class LeafSummary(NamedTuple):
@@ -66,7 +67,7 @@ def describe(optimizer: Any, params: PyTree) -> OptimizerSummary:
     keys = [keys for keys, _ in jax.tree_util.tree_leaves_with_path(shapes)]
     owned = dict.fromkeys(keys, 0)
     shared = 0
-    for state_keys, leaf in jax.tree_util.tree_leaves_with_path(state):
+    for state_keys, leaf in jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_code):
         owner = _owner(state_keys, leaf, owned, shapes)
         if owner is None:
             shared += _bytes(leaf)
@@ -88,8 +89,12 @@ def _owner(state_keys: Any, leaf: Any, owned: dict[Any, int], params: PyTree) ->
     return next((ending for ending in endings if ending in owned), whole)
 
 
+def _is_code(node: Any) -> bool:
+    return isinstance(node, Int8Blocks)
+
+
 def _bytes(leaf: Any) -> int:
-    return math.prod(leaf.shape) * leaf.dtype.itemsize
+    return sum(math.prod(part.shape) * part.dtype.itemsize for part in jax.tree.leaves(leaf))
 
 
 def _decay_in(transform: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -34,7 +34,8 @@ class groups(Transform):
     optimizers: tuple[tuple[str, Any], ...]  # a tuple, since their order counts
     default: Any = None
 
-    def __init__(self, optimizers: Mapping[str, Any], default: Any = None) -> None:
+    def __init__(self, optimizers: Mapping[str, Any] | Iterable[tuple[str, Any]], default: Any = None) -> None:
+        optimizers = dict(optimizers)  # from pairs too: `dataclasses.replace` gives the field
         members = {**optimizers, **({} if default is None else {DEFAULT: default})}
         for pattern, optimizer in members.items():
             if optimizer is None:

@@ -7,8 +7,7 @@ probability that makes the mean right, it moves on average.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +20,7 @@ OCTAVES = 28.0  # the smallest level is the block's largest magnitude times 2**-
 STEP = OCTAVES / (LEVELS - 1)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["codes", "scales"], meta_fields=["shape"])
-@dataclass(frozen=True)
-class Int8Blocks:
+class Int8Blocks(NamedTuple):
     """An array as int8 codes, a sign and a logarithm, and the largest magnitude of each block of 256.
 
         x = sign(code) scale 2^(-(127 - |code|) 28/126)
@@ -35,13 +32,16 @@ class Int8Blocks:
 
     codes: jax.Array
     scales: jax.Array
-    shape: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the array."""
+        return self.codes.shape
 
     @classmethod
     def of(cls, array: jax.Array, seed: jax.Array) -> Int8Blocks:
         """Encode a float32 array. `seed`, a uint32, makes the rounding."""
-        padding = -array.size % BLOCK
-        blocks = jnp.pad(array.ravel(), (0, padding)).reshape(-1, BLOCK)
+        blocks = _in_blocks(array)
         scales = jnp.max(jnp.abs(blocks), axis=1)
         # Relative to a scale of zero, everything is zero; a scale that is not finite makes its block so when decoded.
         ratios = jnp.abs(blocks) / jnp.where(scales > 0, scales, 1.0)[:, None]
@@ -51,13 +51,18 @@ class Int8Blocks:
         share = (2.0 ** ((levels - low) * STEP) - 1) / (2.0**STEP - 1)
         magnitude = jnp.clip(low + (uniform(seed, blocks.shape) < share), 1, LEVELS)
         codes = jnp.where(ratios > 0, jnp.sign(blocks) * magnitude, 0.0)
-        return cls(codes.astype(jnp.int8), scales, array.shape)
+        return cls(codes.astype(jnp.int8).ravel()[: array.size].reshape(array.shape), scales)
 
     def array(self) -> jax.Array:
         """Decode."""
-        magnitudes = jnp.exp2((jnp.abs(self.codes).astype(jnp.float32) - LEVELS) * STEP)
-        blocks = jnp.where(self.codes == 0, 0.0, jnp.sign(self.codes) * magnitudes) * self.scales[:, None]
-        return blocks.ravel()[: math.prod(self.shape)].reshape(self.shape)
+        codes = _in_blocks(self.codes)
+        magnitudes = jnp.exp2((jnp.abs(codes).astype(jnp.float32) - LEVELS) * STEP)
+        blocks = jnp.where(codes == 0, 0.0, jnp.sign(codes) * magnitudes) * self.scales[:, None]
+        return blocks.ravel()[: self.codes.size].reshape(self.shape)
+
+
+def _in_blocks(array: jax.Array) -> jax.Array:
+    return jnp.pad(array.ravel(), (0, -array.size % BLOCK)).reshape(-1, BLOCK)
 
 
 def to_bfloat16(array: jax.Array, seed: jax.Array) -> jax.Array:

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from backprop_jax.optim.combining import chain, update_with_extra
+from backprop_jax.optim.combining import chain
 from backprop_jax.optim.directions.momentum import trace
-from backprop_jax.optim.hyperparameters import require_positive
+from backprop_jax.optim.hyperparameters import require_count
+from backprop_jax.optim.inspection.changing import takes_hyperparams
 from backprop_jax.optim.leafwise import PyTree, map_all
 from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.wrappers.skipping import update_if
 
 
 class AccumulateState(NamedTuple):
@@ -34,14 +35,14 @@ class accumulate_in_momentum(Transform):
     sgd(1e-2, momentum=0.9) or signum(1e-3). Between steps the updates are zero.
 
     State:  `AccumulateState(mini_step, inner_state)`.
-    Raises: ValueError at construction for another optimizer, or if every_k is not above 0.
+    Raises: ValueError at construction for another optimizer, or if every_k is no whole number above 0.
     """
 
     optimizer: chain
     every_k: int
 
     def __post_init__(self) -> None:
-        require_positive(self, "every_k", "it is the number of micro-batches to a step")
+        require_count(self, "every_k", "it is the number of micro-batches to a step")
         members = getattr(self.optimizer, "transforms", ())
         if not members or not isinstance(members[0], trace) or members[0].nesterov:
             raise ValueError(
@@ -59,21 +60,37 @@ class accumulate_in_momentum(Transform):
     def update(
         self, updates: PyTree, state: AccumulateState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, AccumulateState]:
-        momentum, *rest = self.optimizer.transforms
-        momentum_state, *rest_state = state.inner_state
-        decay = jnp.where(state.mini_step == 0, momentum.decay, 1.0)
-        totals, renewed = map_all(_add, (decay, 1 / self.every_k), updates, trace=momentum_state.trace)
-        is_step = state.mini_step == self.every_k - 1
-
-        def step() -> tuple[PyTree, tuple[PyTree, ...]]:
-            return update_with_extra(chain(*rest), totals, tuple(rest_state), params, extra)
-
-        def wait() -> tuple[PyTree, tuple[PyTree, ...]]:
-            return jax.tree.map(jnp.zeros_like, totals), tuple(rest_state)
-
-        updates, new_rest = lax.cond(is_step, step, wait)
-        inner_state = (momentum_state._replace(trace=renewed), *new_rest)
+        updates, inner_state = _micro_step(
+            self.optimizer,
+            updates,
+            state.inner_state,
+            params,
+            number=state.mini_step,
+            every_k=self.every_k,
+            extra=extra,
+        )
         return updates, state._replace(mini_step=(state.mini_step + 1) % self.every_k, inner_state=inner_state)
+
+
+# Both may be given a state that `with_hyperparams` made of a part of the whole.
+@takes_hyperparams
+def _micro_step(
+    optimizer: chain, updates: PyTree, state: PyTree, params: PyTree, *, number: jax.Array, every_k: int, extra: Any
+) -> tuple[PyTree, PyTree]:
+    (momentum, *rest), (momentum_state, *rest_state) = optimizer.transforms, state
+    totals, momentum_state = _accumulate(momentum, updates, momentum_state, is_first=number == 0, share=1 / every_k)
+    is_step = number == every_k - 1
+    updates, new_rest = update_if(is_step, chain(*rest), totals, tuple(rest_state), params, extra)
+    return updates, (momentum_state, *new_rest)
+
+
+@takes_hyperparams
+def _accumulate(
+    momentum: trace, updates: PyTree, state: Any, params: PyTree, *, is_first: jax.Array, share: float
+) -> tuple[PyTree, PyTree]:
+    decay = jnp.where(is_first, momentum.decay, 1.0)
+    totals, renewed = map_all(_add, (decay, share), updates, trace=state.trace)
+    return totals, state._replace(trace=renewed)
 
 
 def _add(gradient: jax.Array, total: jax.Array, scalars: tuple[jax.Array, float]) -> tuple[jax.Array, jax.Array]:

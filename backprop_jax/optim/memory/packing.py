@@ -17,6 +17,7 @@ from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import require_non_negative
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.wrappers.prefix_trees import is_placeholder
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class flat(Transform):
         return _pack(Layout(structure, tuple(map(jnp.shape, leaves)), places), leaves)
 
     def init(self, params: Packed) -> PyTree:
-        _require_packed("init", params)
+        if not is_placeholder(params):
+            _require_packed("init", params)
         return self.optimizer.init(params)
 
     def update(self, updates: Packed, state: PyTree, params: Packed | None = None, **extra: Any) -> tuple[Any, PyTree]:

@@ -67,7 +67,9 @@ class compress_state(Transform):
         encode = Int8Blocks.of if self.dtype == "int8" else to_bfloat16
         number = len(jax.tree.leaves(state))
         # Every leaf and step another seed: equal noise in mu and nu would be correlated noise in their quotient.
-        return _map_large_averages(lambda leaf, position: encode(leaf, count * number + position), state)
+        return _map_large_averages(
+            lambda leaf, position: encode(leaf.astype(jnp.float32), count * number + position), state
+        )
 
 
 def _decode(leaf: jax.Array | Int8Blocks) -> jax.Array:

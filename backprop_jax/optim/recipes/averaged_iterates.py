@@ -65,5 +65,6 @@ def schedule_free_adamw(
 
 
 def _warmed_up(learning_rate: Scalar, warmup_steps: int | None) -> ScalarOrSchedule:
+    scale_by_learning_rate(learning_rate)  # which refuses a wrong one; a schedule would let it pass
     # A warm-up of no steps would stay at its start, which is 0.
     return warmup_constant_schedule(0.0, learning_rate, warmup_steps) if warmup_steps else learning_rate

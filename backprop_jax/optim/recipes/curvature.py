@@ -33,8 +33,8 @@ def lbfgs(
     learning rate is 1 if not given; with linesearch None η is 1, and neither value nor value_fn is needed.
 
     State:  that of `scale_by_lbfgs`, the step count if learning_rate is a schedule, and that of the line search.
-    Raises: ValueError for a negative or NaN learning rate, or memory_size below 1; TypeError for a line search that is
-            no transform; at update as `scale_by_lbfgs` and the line search.
+    Raises: ValueError for a negative or NaN learning rate, or a memory_size that is no whole number above 0;
+            TypeError for a line search that is no transform; at update as `scale_by_lbfgs` and the line search.
     Source: Liu & Nocedal, 1989; Nocedal & Wright, Numerical Optimization, algorithm 7.5.
     """
     return chain(

@@ -34,7 +34,7 @@ def lars(
     The masks say which leaves decay, and which are scaled by their norm; see `masked`.
 
     State:  those of `add_decayed_weights`, `masked`, the learning rate and `trace`.
-    Raises: ValueError for a negative or NaN learning rate, a negative eps, or a momentum outside [0, 1); at update if
+    Raises: ValueError for a negative or NaN learning rate, a negative eps, or a momentum outside [0, 1]; at update if
             `params` is missing or a mask does not fit.
     Source: You, Gitman & Ginsburg, 2017, arXiv:1708.03888, algorithm 1.
     """

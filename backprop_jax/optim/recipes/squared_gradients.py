@@ -52,8 +52,8 @@ def rmsprop(
 
     State:  that of `scale_by_rms` or `scale_by_stddev`, the step count if learning_rate is a schedule, and that of
             `trace` if momentum is given.
-    Raises: ValueError for a negative or NaN learning rate, decay or momentum outside [0, 1), a negative eps or
-            initial_scale.
+    Raises: ValueError for a negative or NaN learning rate, decay outside [0, 1), momentum outside [0, 1], a negative
+            eps or initial_scale.
     Source: Tieleman & Hinton, 2012, Coursera lecture 6.5; centered and momentum: Graves, 2013, arXiv:1308.0850.
     """
     rescale = scale_by_stddev if centered else scale_by_rms

@@ -69,14 +69,15 @@ class mechanize(Transform):
         return getattr(self.base_optimizer, "elementwise", False)
 
     def init(self, params: PyTree) -> MechanicState:
-        zeros = jnp.zeros(self.num_betas, lowest_dtype(params))
+        # One call for each field: fields that share a buffer cannot be donated.
+        zeros = lambda: jnp.zeros(self.num_betas, lowest_dtype(params))
         return MechanicState(
             base_optimizer_state=self.base_optimizer.init(params),
             count=first_count(),
-            r=zeros,
-            m=zeros,
-            v=zeros,
-            s=jnp.full_like(zeros, self.s_init),
+            r=zeros(),
+            m=zeros(),
+            v=zeros(),
+            s=jnp.full_like(zeros(), self.s_init),
             x0=copy_of(params),
         )
 

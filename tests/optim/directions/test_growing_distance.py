@@ -53,6 +53,9 @@ def test_wrong_calls_are_named() -> None:
         optim.prodigy(betas=(0.9, 1.0))
     with pytest.raises(ValueError, match="prodigy: estim_lr0 must be above 0, got 0"):
         optim.prodigy(estim_lr0=0)
+    for rate in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=f"prodigy: learning_rate must not be negative or NaN, got {rate}"):
+            optim.prodigy(rate)
     with pytest.raises(ValueError, match="is complex"):
         optim.prodigy().init(jnp.ones(2, jnp.complex64))
     state = optim.prodigy().init(jnp.ones(2))

@@ -119,9 +119,24 @@ def test_a_step_that_changed_nothing_is_forgotten() -> None:
     assert jnp.all(state.weights_memory == 0)
 
 
+def test_the_oldest_step_comes_first_at_the_largest_count() -> None:
+    transform, params = optim.scale_by_lbfgs(3), jnp.array([1.0, -2.0, 0.5])
+    state = transform.init(params)
+    for t in range(5):
+        gradient = jnp.array([1.0, 4.0, 9.0]) * params
+        late = state._replace(count=jnp.array(2**31 - 2, jnp.int32))
+        if t == 4:  # 2^31 - 2 = 0 modulo 3, and 4 = 1: the memory turned by one slot is that of the late step
+            turned = {name: jnp.roll(getattr(state, name), -1, 0) for name in state._fields if name.endswith("memory")}
+            expected, _ = transform.update(gradient, state, params)
+            np.testing.assert_allclose(transform.update(gradient, late._replace(**turned), params)[0], expected, 1e-6)
+        updates, state = transform.update(gradient, state, params)
+        params = params - 0.05 * updates
+
+
 def test_wrong_calls_are_named() -> None:
-    with pytest.raises(ValueError, match="scale_by_lbfgs: memory_size must be at least 1, got 0; 10 is usual"):
-        optim.scale_by_lbfgs(0)
+    for size in (0, 2.5):
+        with pytest.raises(ValueError, match=f"memory_size must be a whole number above 0, got {size}; 10 is usual"):
+            optim.scale_by_lbfgs(size)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="chain: member 2 is 'zoom', which is no transform"):
         optim.lbfgs(linesearch="zoom")
     transform = optim.scale_by_lbfgs()

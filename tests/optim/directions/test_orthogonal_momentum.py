@@ -105,6 +105,7 @@ def test_recipe_refuses_unknown_coefficients() -> None:
         {"ns_coeffs": (1.0, 2.0)},
         {"ns_coeffs": ((3.0, -4.0, 2.0),) * 6},
         {"ns_steps": 0},
+        {"ns_steps": 2.5},
         {"beta": 1.0},
         {"eps": -1.0},
         {"preconditioning": "none"},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_is_a_value_that_prints_as_its_call() -> None:
     first, second = optim.scale(1.0), optim.scale(2.0)
     # The order of the patterns counts.
     assert optim.groups({"a": first, "b": second}) != optim.groups({"b": second, "a": first})
+    assert dataclasses.replace(optim.groups({"a": first}), default=second) == optim.groups({"a": first}, second)
     assert repr(optim.groups({"a": first})) == "groups({'a': scale(step_size=1.0)})"
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -36,6 +38,18 @@ def test_other_recipes_are_refused(text: str) -> None:
         optim.accumulate_in_momentum(ours(text), 2)
 
 
-def test_every_k_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="every_k must be above 0, got 0"):
-        optim.accumulate_in_momentum(optim.sgd(0.1, 0.9), 0)
+@pytest.mark.parametrize("every_k", [0, 2.5])
+def test_every_k_must_be_a_number_of_batches(every_k: Any) -> None:
+    with pytest.raises(ValueError, match=f"every_k must be a whole number above 0, got {every_k}"):
+        optim.accumulate_in_momentum(optim.sgd(0.1, 0.9), every_k)
+
+
+def test_a_part_of_the_state_may_carry_hyperparameters() -> None:
+    optimizer, gradient = optim.accumulate_in_momentum(optim.sgd(0.1, momentum=0.9), 1), jnp.ones(2)
+    state = optimizer.init(gradient)
+    momentum, rate = state.inner_state
+    changed = (optim.with_hyperparams(momentum, decay=0.5), optim.with_hyperparams(rate, learning_rate=1.0))
+    whole = optim.with_hyperparams(state.inner_state, decay=0.5, learning_rate=1.0)
+    for inner_state in (changed, whole):
+        _, new_state = optimizer.update(gradient, state._replace(inner_state=inner_state))
+        assert_close(optimizer.update(gradient, new_state)[0], jnp.full(2, -1.5), 1e-6)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from backprop_jax import optim
@@ -75,3 +76,11 @@ def test_trees_must_be_packed() -> None:
 def test_below_is_checked() -> None:
     with pytest.raises(ValueError, match="below must not be negative"):
         optim.flat(optim.sgd(0.1), below=-1)
+
+
+def test_optax_finds_the_parameters_in_the_state() -> None:
+    optimizer = optim.flat(optim.adam(0.1))
+    state = optimizer.init(optimizer.pack({"w": jnp.ones(2), "b": jnp.ones(3)}))
+    moments, *_ = optax.tree_utils.tree_map_params(optimizer, lambda leaf: leaf + 1, state)
+    np.testing.assert_array_equal(moments.nu.vectors["float32"], jnp.ones(5))
+    assert moments.count == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import flax.serialization
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,13 +70,29 @@ def test_copies_of_parameters_stay_exact() -> None:
     assert state.inner_state.inner_state[0].mu.codes.dtype == jnp.int8
 
 
-def test_the_state_keeps_its_form() -> None:
-    params = jax.ShapeDtypeStruct(LARGE, jnp.float32)
-    for dtype in ("int8", "bfloat16"):
-        optimizer = optim.compress_state(optim.adam(1e-3), dtype)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("mu_dtype", [None, jnp.bfloat16])
+def test_the_state_keeps_its_form(dtype: Any, mu_dtype: Any) -> None:
+    params = jax.ShapeDtypeStruct(LARGE, dtype)
+    for code in ("int8", "bfloat16"):
+        optimizer = optim.compress_state(optim.adam(1e-3, mu_dtype=mu_dtype), code)
         state = jax.eval_shape(optimizer.init, params)
         updates, new_state = jax.eval_shape(optimizer.update, params, state, params)
         assert new_state == state and updates == params
+
+
+def test_describe_tells_the_bytes_of_each_leaf() -> None:
+    params = {"w": jnp.ones(LARGE), "b": jnp.ones(SMALL)}
+    summary = optim.describe(optim.compress_state(optim.adam(1e-3)), params)
+    assert {leaf.path: leaf.state_bytes for leaf in summary.leaves} == {"w": 2 * (8192 + 4 * 32), "b": 800}
+    assert summary.shared_bytes == 8
+
+
+def test_the_state_is_saved_by_flax() -> None:
+    optimizer, params = optim.compress_state(optim.adam(1e-3)), jnp.linspace(-1, 1, 5000)
+    _, state = optimizer.update(params, optimizer.init(params), params)
+    restored = flax.serialization.from_bytes(optimizer.init(params), flax.serialization.to_bytes(state))
+    jax.tree.map(np.testing.assert_array_equal, restored, state)
 
 
 def test_bad_input() -> None:

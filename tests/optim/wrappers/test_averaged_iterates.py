@@ -108,6 +108,9 @@ def test_eval_params_keep_dtypes_and_take_complex_ones() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match=r"schedule_free: b1 must be above 0, got 0.0"):
         optim.schedule_free_sgd(b1=0.0)
+    for recipe in (optim.schedule_free_sgd, optim.schedule_free_adamw):
+        with pytest.raises(ValueError, match=r"learning_rate must not be negative or NaN, got -1.0"):
+            recipe(-1.0, warmup_steps=3)
     optimizer = optim.schedule_free_sgd()
     with pytest.raises(ValueError, match=r"needs the parameters; call update\(updates, state, params\)"):
         optimizer.update(jnp.ones(2), optimizer.init(jnp.ones(2)))

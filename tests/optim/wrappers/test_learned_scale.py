@@ -47,6 +47,12 @@ def test_steps_are_those_of_the_paper(steps: int) -> None:
         assert state.s.dtype == jnp.float64
 
 
+def test_the_state_can_be_donated() -> None:
+    optimizer, params = optim.mechanize(optim.sgd(1.0)), jnp.asarray(START)
+    _, state = jax.jit(optimizer.update, donate_argnums=1)(params, optimizer.init(params), params)
+    assert state.count == 1
+
+
 def test_it_learns_a_learning_rate() -> None:
     optimizer = optim.mechanize(optim.sgd(0.1), s_init=1e-4)
 
