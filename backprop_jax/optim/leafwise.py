@@ -110,7 +110,7 @@ def abs_squared(x: jax.Array) -> jax.Array:
     return lax.square(lax.real(x)) + lax.square(lax.imag(x)) if jnp.iscomplexobj(x) else lax.square(x)
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+@partial(jax.jit, static_argnums=0)
 def apply_rules(uses: tuple[RuleUse, ...], row: tuple[Any, ...], scalars: tuple[PyTree, ...]) -> tuple[Any, ...]:
     """Apply rules one after another to a row: the update, the state leaves of all rules, and perhaps the parameter."""
     update, *state = jax.tree.map(widen, row)
@@ -124,7 +124,7 @@ def apply_rules(uses: tuple[RuleUse, ...], row: tuple[Any, ...], scalars: tuple[
     return tuple(jax.tree.map(_cast_like, (update, *renewed), row[: 1 + len(renewed)]))
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+@partial(jax.jit, static_argnums=0)
 def _apply_one(rule: Rule, row: tuple[Any, ...], scalars: PyTree) -> tuple[Any, ...]:
     new = _as_tuple(rule(*jax.tree.map(widen, row), scalars))
     return tuple(jax.tree.map(_cast_like, new, row[: len(new)]))

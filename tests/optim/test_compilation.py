@@ -95,3 +95,20 @@ def test_every_recipe_takes_a_traced_learning_rate() -> None:
         key = {"key": 0} if "key" in inspect.signature(recipe).parameters else {}
         if "learning_rate" in inspect.signature(recipe).parameters:
             jax.eval_shape(lambda rate, make=partial(recipe, **key): make(learning_rate=rate).init(SHAPES), 0.1)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_may_be_injected(name: str) -> None:
+    recipe, case = getattr(optim, name), next(case for case in CASES if case.text.startswith(f"{name}("))
+    arguments = {"learning_rate": 0.1, "key": 0, "alpha": 0.5, "beta": 0.5} if name.endswith("descent") else {}
+    parameters = inspect.signature(recipe).parameters
+    arguments |= {key: value for key, value in {"learning_rate": 0.1, "key": 0}.items() if key in parameters}
+    arguments = {key: value for key, value in arguments.items() if key in parameters}
+    optimizer = optim.inject_hyperparams(recipe)(**arguments)
+
+    def update(params: Any, gradient: Any) -> Any:
+        state = optimizer.init(params)
+        return state, optimizer.update(gradient, state, params, **case.extra(params, gradient))[1]
+
+    before, after = jax.eval_shape(update, SHAPES, SHAPES)
+    assert before == after

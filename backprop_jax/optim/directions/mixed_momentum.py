@@ -44,8 +44,8 @@ class scale_by_ademamix(Leafwise):
 
     b3 and alpha may be schedules; they start at t = 0.
 
-    State:  `ScaleByAdemamixState(count, count_m2, m1, m2, nu)`: counts int32, the rest like the parameters, in
-            `mu_dtype` if given.
+    State:  `ScaleByAdemamixState(count, count_m2, m1, m2, nu)`: counts int32, the rest like the parameters, m1 and m2
+            in `mu_dtype` if given.
     Raises: ValueError if b1, b2 or a b3 that is a number is outside [0, 1), or eps or eps_root is negative; at update
             if updates and state differ in structure or shape.
     Source: Pagliardini et al., 2024, arXiv:2409.03137, algorithm 1.
@@ -67,8 +67,9 @@ class scale_by_ademamix(Leafwise):
         object.__setattr__(self, "mu_dtype", dtype_name(self, "mu_dtype"))
 
     def init(self, params: PyTree) -> ScaleByAdemamixState:
-        zeros = (zeros_like(params, self.mu_dtype) for _ in range(3))
-        return ScaleByAdemamixState(first_count(), first_count(), *zeros)
+        m1, m2 = (zeros_like(params, self.mu_dtype) for _ in range(2))
+        # Not in mu_dtype, as at first in optax: in bfloat16 a share of 0.999 is 1, and nu would only ever grow.
+        return ScaleByAdemamixState(first_count(), first_count(), m1, m2, zeros_like(params))
 
     def plan(self, updates: PyTree, state: ScaleByAdemamixState, params: PyTree, **extra: Any) -> Plan:
         b3 = self.b3(state.count_m2) if callable(self.b3) else self.b3

@@ -63,17 +63,18 @@ class Divisor(NamedTuple):
     """The divisor sqrt(nu / c + eps_root) + eps, times `factor` = sqrt(c), by which the dividend must be multiplied."""
 
     factor: Scalar
-    eps_root: Scalar
+    eps_root: Scalar | None  # None: nothing is added, which on small leaves saves more than it seems
     eps: Scalar
 
     def of(self, nu: jax.Array) -> jax.Array:
-        return lax.sqrt(nu + self.eps_root) + self.eps
+        return lax.sqrt(nu if self.eps_root is None else nu + self.eps_root) + self.eps
 
 
 def corrected_divisor(b2: Scalar, count: jax.Array, eps: Scalar, eps_root: Scalar) -> Divisor:
     c = correction(b2, count)
     factor = lax.sqrt(c)
-    return Divisor(factor, c * eps_root, factor * eps)
+    is_zero = isinstance(eps_root, int | float) and eps_root == 0
+    return Divisor(factor, None if is_zero else c * eps_root, factor * eps)
 
 
 def real_part(nu: jax.Array) -> jax.Array:

@@ -89,11 +89,12 @@ class Injected(Transform):
 
     def _candidates(self) -> Iterator[tuple[str, Any]]:
         """The arguments, defaults too, that may be hyper-parameters."""
-        parameters = inspect.signature(self.injector.inner_factory).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        parameters = inspect.signature(self.injector.inner_factory).parameters
+        defaults = {p.name: p.default for p in parameters.values() if p.default is not p.empty}
+        static = {*self.injector.static_args, *(p.name for p in parameters.values() if _is_static(p.annotation))}
         for name, value in {**defaults, **self.arguments}.items():
             # A class, such as jnp.float32, can be called but is no schedule.
-            if name not in self.injector.static_args and not isinstance(value, bool | type):
+            if name not in static and not isinstance(value, bool | type):
                 yield name, value
 
     @property
@@ -123,6 +124,12 @@ class Injected(Transform):
         transform = factory(**{**self.arguments, **values})
         require_transform(transform, f"inject_hyperparams: what {name_of(factory)} returns")
         return transform
+
+
+def _is_static(annotation: Any) -> bool:
+    """Whether a parameter of this annotation is a size, on which shapes depend, or a function that is no schedule."""
+    is_function = isinstance(annotation, str) and annotation.startswith("Callable")
+    return is_function or annotation in (int, int | None, "int", "int | None")
 
 
 def _as_array(value: Any, dtype: Any) -> jax.Array:

@@ -21,7 +21,8 @@ class inject_hyperparams:
 
     The result is called as `inner_factory` is. Numbers and arrays among the arguments are hyper-parameters. Functions
     are schedules, which set theirs at every step, those with `init` and `update` from a state and the extra arguments
-    of update (see `StatefulSchedule`). Bools, other values and those named in `static_args` are handed on as they are.
+    of update (see `StatefulSchedule`). Bools, other values, those named in `static_args`, and those that the factory
+    declares as int, on which shapes depend, are handed on as they are.
     Floats become scalars of `hyperparam_dtype`, or of the parameters' highest precision: 0.999 in bfloat16 is 1, so
     give `hyperparam_dtype="float32"` for parameters of half precision. Arrays with a dtype of their own keep it.
 

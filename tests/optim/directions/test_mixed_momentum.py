@@ -41,3 +41,8 @@ def test_wrong_hyperparameters_are_named(wrong: dict[str, Any]) -> None:
     [(name, value)] = wrong.items()
     with pytest.raises(ValueError, match=f"scale_by_ademamix: {name} must .*, got {value}; .* is usual"):
         optim.scale_by_ademamix(**wrong)
+
+
+def test_the_average_square_is_not_in_the_dtype_of_the_averages() -> None:
+    state = optim.scale_by_ademamix(mu_dtype="bfloat16").init({"w": jnp.ones(3)})
+    assert (state.m1["w"].dtype, state.m2["w"].dtype, state.nu["w"].dtype) == (jnp.bfloat16, jnp.bfloat16, jnp.float32)

@@ -75,7 +75,6 @@ TRANSFORMS = {
         "scale_by_ademamix()",
         "scale_by_ademamix(0.8, 0.95, 0.99, 2.0, 1e-3, 1e-4)",
         f"scale_by_ademamix(b3=cosine_decay_schedule(0.9, 9), alpha={COSINE})",
-        Case("scale_by_ademamix(mu_dtype=jnp.bfloat16)", REAL),
     ],
     "scale_by_simplified_ademamix": [
         Case("scale_by_simplified_ademamix()", REAL),
