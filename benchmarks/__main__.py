@@ -106,11 +106,11 @@ def run(options: argparse.Namespace) -> None:
 
     document = report.document(chosen, results, left_out, reasons)
     table = report.markdown(document)
+    print(table, end="", flush=True)  # before anything can go wrong with a file
     if options.json:
         report.write(options.json, json.dumps(document, indent=2) + "\n")
     if options.markdown:
         report.write(options.markdown, table)
-    print(table, end="")
 
 
 def refuse(reasons: Sequence[str], allow_noise: bool) -> None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.hyperparameters import Scalar, concrete
-from backprop_jax.optim.leafwise import PyTree, abs_squared, align, map_all, widen
+from backprop_jax.optim.leafwise import PyTree, abs_squared, align, is_none, map_all, widen
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
@@ -44,7 +44,7 @@ def incremental_update(new_tensors: PyTree, old_tensors: PyTree, step_size: Scal
         dtype = jnp.result_type(old)
         return mixed.astype(dtype) if jnp.issubdtype(dtype, jnp.inexact) else mixed
 
-    return jax.tree.map(average, new_tensors, old_tensors, is_leaf=lambda node: node is None)
+    return jax.tree.map(average, new_tensors, old_tensors, is_leaf=is_none)
 
 
 def periodic_update(new_tensors: PyTree, old_tensors: PyTree, steps: Scalar, update_period: Scalar) -> PyTree:

@@ -58,10 +58,10 @@ def broadcast_mask(mask: PyTree, updates: PyTree) -> list[bool]:
 
     Raises ValueError if the mask does not fit.
     """
-    structure = jax.tree.structure(updates, is_leaf=_is_none)
+    structure = jax.tree.structure(updates, is_leaf=is_none)
     try:
-        if jax.tree.structure(mask, is_leaf=_is_none) != structure:
-            whole = jax.tree.map(lambda flag, part: jax.tree.map(lambda _: flag, part, is_leaf=_is_none), mask, updates)
+        if jax.tree.structure(mask, is_leaf=is_none) != structure:
+            whole = jax.tree.map(lambda flag, part: jax.tree.map(lambda _: flag, part, is_leaf=is_none), mask, updates)
             return [bool(flag) for flag in jax.tree.leaves(whole)]
     except ValueError:
         pass  # not a prefix; where an update is None, the mask may have a whole tree
@@ -138,7 +138,18 @@ def _cast_like(value: jax.Array, leaf: jax.Array) -> jax.Array:
     return lax.convert_element_type(value, leaf.dtype)
 
 
-def _is_none(node: Any) -> bool:
+def multiply(update: jax.Array, factor: float | jax.Array) -> jax.Array:
+    """The rule that most transforms end with."""
+    return factor * update
+
+
+def in_dtypes_of(old: PyTree, new: PyTree) -> PyTree:
+    """`new` in the dtypes of `old`, never weakly typed."""
+    return jax.tree.map(lambda leaf, value: lax.convert_element_type(value, jnp.result_type(leaf)), old, new)
+
+
+def is_none(node: Any) -> bool:
+    """For `is_leaf`: None stands for an update that is not there."""
     return node is None
 
 
@@ -150,7 +161,7 @@ def align(
     What stands beside an update has its shape, but in the trees named in `of_any_shape`, where it may be any tree.
     Raises ValueError, naming the first differing path, if a tree does not fit.
     """
-    leaves, structure = jax.tree.flatten(updates, is_leaf=_is_none)
+    leaves, structure = jax.tree.flatten(updates, is_leaf=is_none)
     columns = []
     for name, tree in beside:
         try:
@@ -169,7 +180,7 @@ def _has_shape_of(update: Any, other: Any) -> bool:
 
 def _describe_mismatch(updates: PyTree, name: str, tree: PyTree) -> str:
     """Say where the trees part: at the first leaf that only one of them has, or that has another shape."""
-    here, there = (dict(jax.tree_util.tree_leaves_with_path(t, is_leaf=_is_none)) for t in (updates, tree))
+    here, there = (dict(jax.tree_util.tree_leaves_with_path(t, is_leaf=is_none)) for t in (updates, tree))
     without_update = [path for path, leaf in here.items() if leaf is None]
     found = "they differ in the types of their containers"
     for path in [*here, *there]:

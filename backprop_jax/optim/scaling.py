@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, multiply
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule, Schedule, value_at
 from backprop_jax.optim.step_count import first_count
 from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
@@ -27,7 +27,7 @@ class scale(Leafwise):
     step_size: Scalar
 
     def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
-        return Plan(_multiply, self.step_size, state)
+        return Plan(multiply, self.step_size, state)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class scale_by_schedule(Leafwise):
 
     def plan(self, updates: PyTree, state: ScaleByScheduleState, params: PyTree, **extra: Any) -> Plan:
         step_size, state = value_at(self.step_size_fn, state)
-        return Plan(_multiply, step_size, state)
+        return Plan(multiply, step_size, state)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,4 @@ class scale_by_learning_rate(Leafwise):
         if self.learning_rate is None:
             return Plan(None, None, state)
         learning_rate, state = value_at(self.learning_rate, state)
-        return Plan(_multiply, -learning_rate if self.flip_sign else learning_rate, state)
-
-
-def _multiply(update: jax.Array, factor: Scalar) -> jax.Array:
-    return factor * update
+        return Plan(multiply, -learning_rate if self.flip_sign else learning_rate, state)

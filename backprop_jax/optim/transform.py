@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, final
 
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.inspection.changing import takes_hyperparams
 from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, broadcast_mask, unzip
 
@@ -129,10 +130,8 @@ def update_together(
     columns: list[tuple[str, PyTree]] = []
     plans, of_any_shape = [], set()
     for transform, state in zip(transforms, states, strict=True):
-        if transform.reads_params and params is None:
-            raise ValueError(
-                f"{type(transform).__name__}: update needs the parameters; call update(updates, state, params)"
-            )
+        if transform.reads_params:
+            require_params(transform, params)
         plan = transform.plan(updates, state, params, **extra)
         plans.append(plan)
         columns += [(name, getattr(plan.state, name)) for name in transform.renews]

@@ -10,11 +10,20 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.directions.inner_products import real_dot
 from backprop_jax.optim.directions.moments import Average, average, correction
 from backprop_jax.optim.hyperparameters import Scalar, concrete, require_decay, require_non_negative, require_positive
-from backprop_jax.optim.leafwise import PyTree, align, map_all, map_updates, require_real, widen, zeros_like
-from backprop_jax.optim.line_search.objective import in_dtypes_of
+from backprop_jax.optim.leafwise import (
+    PyTree,
+    align,
+    in_dtypes_of,
+    map_all,
+    map_updates,
+    require_real,
+    widen,
+    zeros_like,
+)
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule, value_at
 from backprop_jax.optim.step_count import first_count, next_count
 from backprop_jax.optim.transform import Transform
@@ -91,8 +100,7 @@ class prodigy(Transform):
     def update(
         self, updates: PyTree, state: ProdigyState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, ProdigyState]:
-        if params is None:
-            raise ValueError("prodigy: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         b1, b2 = self.betas
         beta3 = b2**0.5 if self.beta3 is None else self.beta3
         learning_rate, _ = value_at(self.learning_rate, state)

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.directions.hessian_diagonal import hutchinson_estimator_diag_hessian
 from backprop_jax.optim.directions.moments import Average, average, correction, require_decays
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_non_negative, require_positive
 from backprop_jax.optim.leafwise import PyTree, map_all, zeros_like
-from backprop_jax.optim.line_search.messages import print_if
+from backprop_jax.optim.messages import print_if
 from backprop_jax.optim.step_count import first_count, next_count
 from backprop_jax.optim.transform import Transform
 
@@ -81,8 +82,7 @@ class scale_by_sophia(Transform):
     def update(
         self, updates: PyTree, state: SophiaState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, SophiaState]:
-        if params is None:
-            raise ValueError("scale_by_sophia: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         count = next_count(state.count)
 
         def renew(nu: PyTree, inner_state: PyTree) -> tuple[PyTree, PyTree]:

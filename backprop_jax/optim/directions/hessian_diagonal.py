@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backprop_jax.optim.arguments import require_extra
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.limits.random_keys import fixed_key, random_key
-from backprop_jax.optim.line_search.objective import require_extra
 from backprop_jax.optim.transform import Transform
 
 

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.directions.inner_products import real_dot, squared_norm
 from backprop_jax.optim.hyperparameters import Scalar, require_count
-from backprop_jax.optim.leafwise import PyTree, align, unzip, widen, zeros_like
-from backprop_jax.optim.line_search.objective import in_dtypes_of
+from backprop_jax.optim.leafwise import PyTree, align, in_dtypes_of, unzip, widen, zeros_like
 from backprop_jax.optim.step_count import first_count, next_count
 from backprop_jax.optim.transform import Transform
 
@@ -79,8 +79,7 @@ class scale_by_lbfgs(Transform):
     def update(
         self, updates: PyTree, state: ScaleByLBFGSState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, ScaleByLBFGSState]:
-        if params is None:
-            raise ValueError("scale_by_lbfgs: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         names = "params", "updates", "diff_params_memory", "diff_updates_memory"
         columns = [("params", params), *((f"state.{name}", getattr(state, name)) for name in names)]
         structure, rows = align(updates, columns, frozenset({"state.diff_params_memory", "state.diff_updates_memory"}))

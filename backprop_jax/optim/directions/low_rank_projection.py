@@ -15,7 +15,7 @@ from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.directions.adaptive_moments import scale_by_adam
 from backprop_jax.optim.directions.matrix_axes import MatrixAxes, is_entry, matrix_axes, numbers_by_leaf
 from backprop_jax.optim.hyperparameters import Scalar, hash_of, require_positive
-from backprop_jax.optim.leafwise import PyTree, align, unzip, widen
+from backprop_jax.optim.leafwise import PyTree, align, is_none, unzip, widen
 from backprop_jax.optim.step_count import first_count, next_count
 from backprop_jax.optim.transform import Transform
 
@@ -79,7 +79,7 @@ class scale_by_galore(Transform):
         return hash_of(*vars(self).values())
 
     def init(self, params: PyTree) -> GaLoreState:
-        leaves, structure = jax.tree.flatten(params, is_leaf=_is_none)
+        leaves, structure = jax.tree.flatten(params, is_leaf=is_none)
         projectors, projected = [], []
         for leaf, axes in zip(leaves, self._axes_by_leaf(params), strict=True):
             if axes is not None:
@@ -160,7 +160,3 @@ def _lift(step: jax.Array, projector: jax.Array, axes: MatrixAxes, shape: tuple[
     step, projector = widen(step), widen(projector)
     matrix = projector @ step if rows >= columns else step @ projector.mT.conj()
     return axes.from_matrices(scale * matrix, shape)
-
-
-def _is_none(node: Any) -> bool:
-    return node is None

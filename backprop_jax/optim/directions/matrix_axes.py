@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, is_none
 from backprop_jax.optim.wrappers.prefix_trees import is_function
 
 
@@ -65,8 +65,8 @@ def numbers_by_leaf(numbers: PyTree, tree: PyTree) -> list[tuple[str, Any, Any]]
     `numbers` has the structure of `tree` or of a prefix of it, or is a function from `tree` to such a thing.
     Raises ValueError if it does not fit.
     """
-    named = jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)
-    structure = jax.tree.structure(tree, is_leaf=_is_none)
+    named = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
+    structure = jax.tree.structure(tree, is_leaf=is_none)
     if not named:
         return []
     if is_function(numbers):
@@ -86,7 +86,7 @@ def numbers_by_leaf(numbers: PyTree, tree: PyTree) -> list[tuple[str, Any, Any]]
 def _spread(numbers: PyTree, tree: PyTree, structure: Any) -> Sequence[Any]:
     try:
         whole = jax.tree.map(
-            lambda own, part: jax.tree.map(lambda _: own, part, is_leaf=_is_none), numbers, tree, is_leaf=is_entry
+            lambda own, part: jax.tree.map(lambda _: own, part, is_leaf=is_none), numbers, tree, is_leaf=is_entry
         )
         return structure.flatten_up_to(whole)
     except ValueError as error:
@@ -98,7 +98,3 @@ def _spread(numbers: PyTree, tree: PyTree, structure: Any) -> Sequence[Any]:
 def is_entry(node: Any) -> bool:
     """Whether this is what stands at one leaf: dimension numbers or None."""
     return node is None or (hasattr(node, "reduction_axis") and hasattr(node, "output_axis"))
-
-
-def _is_none(node: Any) -> bool:
-    return node is None

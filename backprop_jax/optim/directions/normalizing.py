@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from backprop_jax.optim.applying import global_norm
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, multiply
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -32,7 +32,7 @@ class normalize_by_update_norm(Leafwise):
         require_non_negative(self, "eps", "1e-6 is usual: it keeps the divisor off zero")
 
     def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
-        return Plan(_multiply, self.scale_factor / (global_norm(updates) + self.eps), state)
+        return Plan(multiply, self.scale_factor / (global_norm(updates) + self.eps), state)
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,6 @@ class centralize(Leafwise):
 
     def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
         return Plan(_center, None, state)
-
-
-def _multiply(update: jax.Array, factor: jax.Array) -> jax.Array:
-    return factor * update
 
 
 def _center(update: jax.Array, _: None) -> jax.Array:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
+from backprop_jax.optim.arguments import require_extra
 from backprop_jax.optim.directions.inner_products import squared_norm
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative, require_positive
-from backprop_jax.optim.leafwise import PyTree, widen
-from backprop_jax.optim.line_search.objective import require_extra
+from backprop_jax.optim.leafwise import PyTree, multiply, widen
 from backprop_jax.optim.transform import Leafwise, Plan
 
 _TINY = jnp.finfo(float).eps
@@ -56,8 +55,4 @@ class scale_by_polyak(Leafwise):
         divisor = squared_norm(updates) + self.eps
         is_flat = divisor <= _TINY
         step_size = jnp.minimum(gap / jnp.where(is_flat, 1.0, divisor), self.max_learning_rate)
-        return Plan(_multiply, jnp.where(is_flat, 0.0, step_size), state)
-
-
-def _multiply(update: jax.Array, step_size: jax.Array) -> jax.Array:
-    return step_size * update
+        return Plan(multiply, jnp.where(is_flat, 0.0, step_size), state)

@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_jax.optim.directions.matrix_axes import MatrixAxes, matrix_axes, numbers_by_leaf
 from backprop_jax.optim.hyperparameters import Scalar, hash_of
-from backprop_jax.optim.leafwise import PyTree, RuleUse, apply_rules
+from backprop_jax.optim.leafwise import PyTree, RuleUse, apply_rules, is_none, multiply
 from backprop_jax.optim.transform import EmptyState, Transform
 
 
@@ -48,7 +48,7 @@ class muon_labels:
             leaf if leaf is None else "adam" if own is None else "muon"
             for _, leaf, own in numbers_by_leaf(self.weight_dimension_numbers, params)
         ]
-        return jax.tree.structure(params, is_leaf=lambda node: node is None).unflatten(labels)
+        return jax.tree.structure(params, is_leaf=is_none).unflatten(labels)
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class scale_by_shape(Transform):
     def update(
         self, updates: PyTree, state: EmptyState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, EmptyState]:
-        leaves, structure = jax.tree.flatten(updates, is_leaf=lambda node: node is None)
+        leaves, structure = jax.tree.flatten(updates, is_leaf=is_none)
         axes = axes_by_leaf("scale_by_shape", self.weight_dimension_numbers, updates)
         scaled = [
-            leaf if own is None else apply_rules((RuleUse(_multiply, 0),), (leaf,), (self._factor(leaf.shape, own),))[0]
+            leaf if own is None else apply_rules((RuleUse(multiply, 0),), (leaf,), (self._factor(leaf.shape, own),))[0]
             for leaf, own in zip(leaves, axes, strict=True)
         ]
         return structure.unflatten(scaled), state
@@ -101,7 +101,3 @@ def axes_by_leaf(owner: str, numbers: PyTree, updates: PyTree) -> list[MatrixAxe
         where = f"{owner}: the update at {name}"
         axes.append(None if leaf is None else matrix_axes(leaf.shape, own or MuonDimensionNumbers(), where))
     return axes
-
-
-def _multiply(update: jax.Array, factor: Scalar) -> jax.Array:
-    return factor * update

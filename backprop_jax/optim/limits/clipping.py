@@ -11,7 +11,7 @@ from jax import lax
 
 from backprop_jax.optim.applying import global_norm
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative, require_positive
-from backprop_jax.optim.leafwise import PyTree, abs_squared
+from backprop_jax.optim.leafwise import PyTree, abs_squared, multiply
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -83,8 +83,4 @@ class clip_by_global_norm(Leafwise):
         require_positive(self, "max_norm", "1.0 is usual; leave the transform out to clip nothing")
 
     def plan(self, updates: PyTree, state: PyTree, params: PyTree, **extra: Any) -> Plan:
-        return Plan(_shorten, jnp.minimum(1.0, self.max_norm / global_norm(updates)), state)
-
-
-def _shorten(update: jax.Array, factor: jax.Array) -> jax.Array:
-    return factor * update
+        return Plan(multiply, jnp.minimum(1.0, self.max_norm / global_norm(updates)), state)

@@ -11,11 +11,9 @@ from jax import lax
 
 from backprop_jax.optim.directions.inner_products import real_dot
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative, require_positive
-from backprop_jax.optim.leafwise import PyTree, zeros_like
-from backprop_jax.optim.line_search.messages import print_if
+from backprop_jax.optim.leafwise import PyTree, in_dtypes_of, zeros_like
 from backprop_jax.optim.line_search.objective import (
     Objective,
-    in_dtypes_of,
     point_on_line,
     read_objective,
     scaled,
@@ -24,6 +22,7 @@ from backprop_jax.optim.line_search.objective import (
 )
 from backprop_jax.optim.line_search.search_warnings import NO_STEPSIZE_FOUND, STUCK
 from backprop_jax.optim.line_search.wolfe_conditions import violation
+from backprop_jax.optim.messages import print_if
 from backprop_jax.optim.transform import Transform
 
 

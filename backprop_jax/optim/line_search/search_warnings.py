@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.optim.line_search.messages import print_if
 from backprop_jax.optim.line_search.zoom_state import ZoomLinesearchState
+from backprop_jax.optim.messages import print_if
 
 NOT_A_DESCENT_DIRECTION = "The updates point uphill: the objective does not fall along them."
 NO_STEPSIZE_FOUND = "No stepsize was found that decreases the objective sufficiently."

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.line_search.objective import in_dtypes_of
+from backprop_jax.optim.leafwise import PyTree, in_dtypes_of
 
 
 @dataclass(frozen=True)

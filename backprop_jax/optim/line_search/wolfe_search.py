@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.hyperparameters import Scalar
-from backprop_jax.optim.leafwise import PyTree, zeros_like
-from backprop_jax.optim.line_search.objective import in_dtypes_of, read_objective, scaled, state_dtype
+from backprop_jax.optim.leafwise import PyTree, in_dtypes_of, zeros_like
+from backprop_jax.optim.line_search.objective import read_objective, scaled, state_dtype
 from backprop_jax.optim.line_search.zoom import require_strategy, zoom_linesearch
 from backprop_jax.optim.transform import Transform
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 
 from backprop_jax.optim.directions.inner_products import real_dot
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative, require_positive
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, in_dtypes_of
 from backprop_jax.optim.line_search.bracketing import first_bracket, select, shrunk_bracket
 from backprop_jax.optim.line_search.interpolation import stepsize_between
-from backprop_jax.optim.line_search.objective import in_dtypes_of, point_on_line, search_dtype
+from backprop_jax.optim.line_search.objective import point_on_line, search_dtype
 from backprop_jax.optim.line_search.search_warnings import warn_of_failure, warn_of_steep_end
 from backprop_jax.optim.line_search.wolfe_conditions import Point, curvature_error, decrease_error
 from backprop_jax.optim.line_search.zoom_state import ZoomLinesearchState

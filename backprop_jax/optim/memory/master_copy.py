@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.applying import apply_updates
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.combining import require_transform, update_with_extra
-from backprop_jax.optim.leafwise import PyTree, widen
+from backprop_jax.optim.leafwise import PyTree, is_none, widen
 from backprop_jax.optim.transform import Transform
 
 
@@ -52,13 +53,12 @@ class master_weights(Transform):
     def update(
         self, updates: PyTree, state: MasterWeightsState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, MasterWeightsState]:
-        if params is None:
-            raise ValueError("master_weights: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         old = _merge(state.master_params, params)
-        wide = jax.tree.map(_widen_update, updates, params, is_leaf=_is_none)
+        wide = jax.tree.map(_widen_update, updates, params, is_leaf=is_none)
         wide, inner_state = update_with_extra(self.optimizer, wide, state.inner_state, old, extra)
         new = apply_updates(old, wide)
-        updates = jax.tree.map(_to_copy, updates, wide, new, params, is_leaf=_is_none)
+        updates = jax.tree.map(_to_copy, updates, wide, new, params, is_leaf=is_none)
         master_params = jax.tree.map(lambda param, copy: copy if _is_half(param) else None, params, new)
         return updates, state._replace(master_params=master_params, inner_state=inner_state)
 
@@ -67,17 +67,13 @@ def _is_half(param: Any) -> bool:
     return jnp.result_type(param) in (jnp.bfloat16, jnp.float16)
 
 
-def _is_none(node: Any) -> bool:
-    return node is None
-
-
 def _copy(param: Any) -> jax.Array:
     return jnp.zeros(param.shape, jnp.float32) if isinstance(param, jax.ShapeDtypeStruct) else widen(param)
 
 
 def _merge(master_params: PyTree, params: PyTree) -> PyTree:
     """The parameters, each in the widest form there is."""
-    return jax.tree.map(lambda copy, param: param if copy is None else copy, master_params, params, is_leaf=_is_none)
+    return jax.tree.map(lambda copy, param: param if copy is None else copy, master_params, params, is_leaf=is_none)
 
 
 def _widen_update(update: Any, param: Any) -> Any:

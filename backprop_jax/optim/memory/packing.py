@@ -55,7 +55,8 @@ class flat(Transform):
         params    = apply_updates(params, updates)
 
     A step over hundreds of small leaves is bound by their number: packed, it takes a fraction of the time to compile
-    and to run. Large leaves gain nothing, hence `below`; None packs all.
+    and to run. Large leaves gain nothing, hence `below`; None packs all. It is for a loop of your own: `train.fit` has
+    parameters as the model has them. `tree()` has a derivative in reverse mode only.
 
     State:  that of the optimizer, for packed parameters.
     Raises: ValueError at construction if the optimizer treats leaves as such (by their norms, shapes or names), which

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.optim.applying import apply_updates
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_positive
 from backprop_jax.optim.leafwise import PyTree, map_updates
@@ -76,8 +77,7 @@ class schedule_free(Transform):
     def update(
         self, updates: PyTree, state: ScheduleFreeState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, ScheduleFreeState]:
-        if params is None:
-            raise ValueError("schedule_free: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         learning_rate = self.learning_rate(state.step_count) if callable(self.learning_rate) else self.learning_rate
         max_lr = jnp.maximum(wide_real(state.max_lr), learning_rate)
         weight = max_lr**self.weight_lr_power

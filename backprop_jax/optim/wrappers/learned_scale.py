@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.applying import global_norm
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.directions.inner_products import real_dot
 from backprop_jax.optim.hyperparameters import Scalar, require_count, require_non_negative, require_positive
@@ -84,8 +85,7 @@ class mechanize(Transform):
     def update(
         self, updates: PyTree, state: MechanicState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, MechanicState]:
-        if params is None:
-            raise ValueError("mechanize: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         # Those of init may have been replaced by trained ones before the first step.
         x0 = where(state.count == 0, params, state.x0)
         scale = jnp.sum(wide_real(state.s))

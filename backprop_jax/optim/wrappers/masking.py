@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import hash_of
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, is_none
 from backprop_jax.optim.transform import Transform
 from backprop_jax.optim.wrappers.prefix_trees import fit_prefix, is_function, is_placeholder
 
@@ -107,7 +107,7 @@ def _where_hidden(mask: PyTree, make: Callable[..., Any], *trees: PyTree) -> PyT
     def choose(flag: bool | None, *parts: PyTree) -> PyTree:
         return make(*parts) if flag is False else parts[0]
 
-    return jax.tree.map(choose, mask, *trees, is_leaf=lambda node: node is None)
+    return jax.tree.map(choose, mask, *trees, is_leaf=is_none)
 
 
 def _as_bool(flag: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.leafwise import PyTree, is_none
 
 
 def fit_prefix(prefix: PyTree | Callable[[PyTree], PyTree], updates: PyTree, what: str) -> PyTree:
@@ -16,7 +16,7 @@ def fit_prefix(prefix: PyTree | Callable[[PyTree], PyTree], updates: PyTree, wha
     Where an update is None, `prefix` may have any tree; there is None then. Raises ValueError if it does not fit.
     """
     prefix = prefix(updates) if is_function(prefix) else prefix
-    leaves, structure = jax.tree.flatten(updates, is_leaf=_is_none)
+    leaves, structure = jax.tree.flatten(updates, is_leaf=is_none)
     try:
         there = structure.flatten_up_to(prefix)
     except ValueError:
@@ -25,7 +25,7 @@ def fit_prefix(prefix: PyTree | Callable[[PyTree], PyTree], updates: PyTree, wha
         is_subtree = [leaf is None and not _is_leaf(part) for leaf, part in zip(leaves, there, strict=True)]
         prefix = structure.unflatten([None if drop else part for drop, part in zip(is_subtree, there, strict=True)])
     try:
-        jax.tree.structure(prefix, is_leaf=_is_none).flatten_up_to(updates)
+        jax.tree.structure(prefix, is_leaf=is_none).flatten_up_to(updates)
     except ValueError as error:
         raise ValueError(
             f"{what} {prefix!r} does not fit; give one for every leaf or for whole subtrees: {error}"
@@ -45,7 +45,3 @@ def is_placeholder(params: PyTree) -> bool:
 
 def _is_leaf(node: Any) -> bool:
     return jax.tree_util.all_leaves([node])
-
-
-def _is_none(node: Any) -> bool:
-    return node is None

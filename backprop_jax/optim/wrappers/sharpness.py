@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.applying import apply_updates, global_norm
+from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import require_count
 from backprop_jax.optim.leafwise import PyTree, map_updates
@@ -87,8 +88,7 @@ class sam(Transform):
     def update(
         self, updates: PyTree, state: SAMState, params: PyTree = None, *, grad_fn: Any = None, **extra: Any
     ) -> tuple[PyTree, SAMState]:
-        if params is None:
-            raise ValueError("sam: update needs the parameters; call update(updates, state, params)")
+        require_params(self, params)
         if not self.opaque_mode:
             return self._one_step(updates, state, params, extra)
         if grad_fn is None:
