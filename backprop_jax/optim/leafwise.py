@@ -124,10 +124,8 @@ def apply_rules(uses: tuple[RuleUse, ...], row: tuple[Any, ...], scalars: tuple[
     return tuple(jax.tree.map(_cast_like, (update, *renewed), row[: 1 + len(renewed)]))
 
 
-@partial(jax.jit, static_argnums=0)
 def _apply_one(rule: Rule, row: tuple[Any, ...], scalars: PyTree) -> tuple[Any, ...]:
-    new = _as_tuple(rule(*jax.tree.map(widen, row), scalars))
-    return tuple(jax.tree.map(_cast_like, new, row[: len(new)]))
+    return apply_rules((RuleUse(rule, len(row) - 1),), row, (scalars,))
 
 
 def _as_tuple(result: Any) -> tuple[Any, ...]:
