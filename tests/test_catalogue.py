@@ -11,7 +11,7 @@ from backprop_jax import losses
 from backprop_jax.combinators.skip import Skip
 from backprop_jax.core.summary import saved_bytes
 from backprop_jax.testing import check_layer
-from tests.catalogue import COMBINATORS, LAYERS, LOSSES, Row, normal
+from tests.catalogue import COMBINATORS, LAYERS, LOSSES, VECTORS, Row, normal
 
 ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
 
@@ -40,7 +40,7 @@ def _composable() -> list[bp.Layer]:
         "Dense": lambda: bp.Dense(6),
     }
     makers |= {"Dropout": lambda: bp.Dropout(0.5), "ReLU": bp.ReLU}
-    others = {row.name for row in LAYERS} - {"Embedding", "Sum", "Concatenate"}
+    others = {row.name for row in VECTORS} - {"Embedding", "Sum", "Concatenate"}
     leaves = [makers.get(name, getattr(bp, name))() for name in sorted(others)]
     return [*leaves, bp.skip(bp.Dense(6)), bp.from_function(jax.numpy.sin)]
 

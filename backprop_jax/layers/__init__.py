@@ -16,11 +16,12 @@ from backprop_jax.layers.activations import (
     Softplus,
     Tanh,
 )
+from backprop_jax.layers.convolution import Conv
 from backprop_jax.layers.dense import Dense
 from backprop_jax.layers.dropout import Dropout
 from backprop_jax.layers.embedding import Embedding
 from backprop_jax.layers.join import Concatenate, Identity, Sum
-from backprop_jax.layers.norm import LayerNorm, RMSNorm
+from backprop_jax.layers.normalization import LayerNorm, RMSNorm
 from backprop_jax.layers.shape import Flatten, Reshape, Transpose
 from backprop_jax.layers.softmax import LogSoftmax, Softmax
 
@@ -29,6 +30,7 @@ __all__ = [
     "GELU",
     "SELU",
     "Concatenate",
+    "Conv",
     "Dense",
     "Dropout",
     "Embedding",

@@ -1,0 +1,95 @@
+"""Windows that slide over the spatial axes: what convolution and pooling share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+
+from backprop_jax.core.checks import require_float
+from backprop_jax.core.layer import Layer
+
+__all__ = ["Padding", "Pairs", "Window", "pairs_of", "per_axis", "require_images", "window_of"]
+
+Pairs = tuple[tuple[int, int], ...]  # (before, after), one a spatial axis
+Padding = str | int | Sequence[int | tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window lies on each spatial axis: place o, tap t reads element `o stride + t dilation - before`."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: Pairs
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Elements from the first to the last tap of a window, both included."""
+        return tuple((size - 1) * dilation + 1 for size, dilation in zip(self.size, self.dilation, strict=True))
+
+    def places(self, spatial: Sequence[int]) -> tuple[int, ...]:
+        """How many windows fit on each axis of these lengths."""
+        axes = zip(spatial, self.padding, self.extent, self.strides, strict=True)
+        return tuple((length + sum(pads) - extent) // stride + 1 for length, pads, extent, stride in axes)
+
+
+def per_axis(layer: str, name: str, value: int | Sequence[int], axes: int, least: int = 1) -> tuple[int, ...]:
+    """An argument given as one number for all axes or as one an axis, as the latter."""
+    numbers = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(numbers) != axes or not all(isinstance(number, int) and number >= least for number in numbers):
+        raise ValueError(
+            f"{layer} needs {name} of {axes} whole numbers, {least} or more, or one for all: not {value!r}"
+        )
+    return numbers
+
+
+def window_of(
+    layer: Layer,
+    spatial: Sequence[int],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Padding,
+    dilation: tuple[int, ...],
+) -> Window:
+    """The window on axes of these lengths, its padding made explicit.
+
+    "SAME" pads so that there are ceil(length / stride) places, the odd element after; "VALID" does not pad.
+
+    Raises:   ValueError if the window is larger than the padded axis.
+    """
+    bare = Window(size, strides, dilation, ((0, 0),) * len(size))
+    if padding == "SAME":
+        axes = zip(spatial, bare.extent, strides, strict=True)
+        missing = (max((-(-length // stride) - 1) * stride + extent - length, 0) for length, extent, stride in axes)
+        pairs: Pairs = tuple((total // 2, total - total // 2) for total in missing)
+    else:
+        pairs = bare.padding if padding == "VALID" else padding  # type: ignore[assignment]  # checked by `pairs_of`
+    window = Window(size, strides, dilation, pairs)
+    for length, pads, extent in zip(spatial, pairs, window.extent, strict=True):
+        if length + sum(pads) < extent:
+            raise ValueError(
+                f"{layer} has a window of {extent}, larger than the {length} elements of an axis padded by "
+                f"{pads[0]} and {pads[1]}: use a smaller window, more padding or larger inputs"
+            )
+    return window
+
+
+def pairs_of(layer: str, padding: Padding, axes: int, names: tuple[str, ...]) -> str | Pairs:
+    """The padding as one of these names or as pairs, from any form that is allowed."""
+    if isinstance(padding, str):
+        if padding.upper() not in names:
+            raise ValueError(f"{layer} needs padding {', '.join(names)}, or numbers, not {padding!r}")
+        return padding.upper()
+    numbers = (padding,) * axes if isinstance(padding, int) else tuple(padding)
+    pairs = tuple((pair, pair) if isinstance(pair, int) else tuple(pair) for pair in numbers)
+    if len(pairs) != axes or not all(len(pair) == 2 and min(pair) >= 0 for pair in pairs):
+        raise ValueError(f"{layer} needs padding of one number or pair for each of {axes} axes, not {padding!r}")
+    return pairs
+
+
+def require_images(layer: Layer, x: jax.Array, axes: int) -> None:
+    """ValueError unless `x` is floating point with a batch axis, this many spatial axes and channels."""
+    require_float(layer, x)
+    if len(x.shape) != axes + 2:
+        raise ValueError(f"{layer} needs an input of shape (batch, {axes} spatial axes, channels), not {list(x.shape)}")

@@ -1,0 +1,5 @@
+"""Pooling."""
+
+from tests.catalogue.row import Row
+
+POOLINGS: list[Row] = []

@@ -1,0 +1,5 @@
+"""Layers that resize, pad, rearrange or drop parts of images."""
+
+from tests.catalogue.row import Row
+
+RESAMPLINGS: list[Row] = []
