@@ -1,5 +1,6 @@
 """The outcome as JSON, and as a Markdown table made from the same document."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ def document(
 ) -> dict[str, Any]:
     """All that a run found out. Times are in the unit of their key's ending; `ratio` is the time of ours over it."""
     ours = {result.case: result.seconds for result in results if result.name == "ours"}
+    entries = [_entry(result, ours.get(result.case)) for result in results]
     return {
         "workload": workload.name,
         "title": workload.title,
@@ -26,7 +28,8 @@ def document(
         "versions": machine.versions(),
         "noisy": bool(noise),
         "noise": list(noise),
-        "contestants": [_entry(result, ours.get(result.case)) for result in results],
+        "contestants": entries,
+        "means": [mean for title, cases in workload.means.items() for mean in _means(title, cases, entries)],
         "not_measured": dict(left_out),
     }
 
@@ -46,6 +49,19 @@ def _entry(result: Result, ours: Sequence[float] | None) -> dict[str, Any]:
     }
 
 
+def _means(title: str, cases: Sequence[str], entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For each contestant, the geometric mean of the ratios of these cases and the largest of them."""
+    means = []
+    for name in dict.fromkeys(entry["name"] for entry in entries if entry["name"] != "ours"):
+        ratios = {entry["case"]: entry["ratio"] for entry in entries if entry["name"] == name and entry["ratio"]}
+        ratios = {case: ratios[case] for case in cases if case in ratios}
+        if ratios:
+            worst = max(ratios, key=lambda case: ratios[case])
+            mean = statistics.geometric_mean(ratios.values())
+            means.append({"title": title, "name": name, "mean": mean, "worst": ratios[worst], "worst_case": worst})
+    return means
+
+
 def markdown(document: Mapping[str, Any]) -> str:
     """A table for each case, ready for a README."""
     host, installed = document["machine"], document["versions"]
@@ -59,6 +75,8 @@ def markdown(document: Mapping[str, Any]) -> str:
     for case in dict.fromkeys(entry["case"] for entry in document["contestants"]):
         entries = [entry for entry in document["contestants"] if entry["case"] == case]
         parts.append(_table(case, entries, document["not_measured"]))
+    if document["means"]:
+        parts.append(_mean_table(document["means"]))
     parts.append(
         f"`python -m benchmarks {document['workload']}` · step: median of interleaved rounds · spread: interquartile "
         "range over median · ours / it: below 1, ours is better · memory: XLA's temporary memory, for PyTorch the "
@@ -92,6 +110,14 @@ def _table(case: str, entries: Sequence[Mapping[str, Any]], left_out: Mapping[st
     return "\n".join(lines)
 
 
+def _mean_table(means: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| time of ours / it | | geometric mean | largest | on |", "|---|---|---:|---:|---|"]
+    for mean in means:
+        cells = (mean["title"], mean["name"], f"{mean['mean']:.2f}", f"{mean['worst']:.2f}", mean["worst_case"])
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _over(ours: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> float | None:
     return ours[key] / entry[key] if ours.get(key) is not None and entry[key] else None
 
@@ -102,7 +128,7 @@ def _number(value: float | None, form: str, unit: float = 1.0) -> str:
 
 def write(path: Path, text: str) -> None:
     """A whole file or none: it gets its name when it is complete."""
-    from backprop_jax.train.atomic_file import atomic_file  # here, for the timing process stays free of jax until then
+    from backprop_jax.files.atomic_file import atomic_file  # here, for the timing process stays free of jax until then
 
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")

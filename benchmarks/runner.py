@@ -43,7 +43,7 @@ def measure(
         say(f"{workload.name}, {case}: compiling")
         costs = _compile(of, rounds)
         say(f"{workload.name}, {case}: comparing losses and gradients")
-        _check(of)
+        _check(of, workload.gradient_tolerance)
         say(f"{workload.name}, {case}: warming up")
         steps = {name: _steps_per_turn(bench, name) for name, bench in of.items()}
         say(f"{workload.name}, {case}: timing {rounds} rounds of about {TURN_SECONDS * len(here):.1f} s")
@@ -77,12 +77,12 @@ def _median(values: tuple) -> Any:
     return None if None in values else statistics.median(values)
 
 
-def _check(of: Mapping[str, Bench]) -> None:
+def _check(of: Mapping[str, Bench], gradient_tolerance: float) -> None:
     reference_name = next((name for name in REFERENCES if name in of), next(iter(of)))
     reference = of[reference_name].check(reference_name)
     for name, bench in of.items():
         if name != reference_name:
-            require_agreement(name, bench.check(name), reference_name, reference)
+            require_agreement(name, bench.check(name), reference_name, reference, gradient_tolerance)
 
 
 def _steps_per_turn(bench: Bench, name: str) -> int:

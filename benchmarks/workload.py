@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import workloads
+from benchmarks.agreement import GRADIENT_TOLERANCE
 from benchmarks.errors import UsageError
 
 __all__ = ["Builder", "JaxProgram", "Task", "TorchProgram", "Workload", "load", "names"]
@@ -57,6 +58,8 @@ class Workload:
     cases: Mapping[str, Callable[[], Task]]
     builders: Mapping[str, Builder]
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)  # contestant: cases that make no sense for it
+    gradient_tolerance: float = GRADIENT_TOLERANCE  # relative, of each leaf: wider only for a reason that is told
+    means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # title: cases whose ratios are averaged as well
 
     def present(self, case: str, names: Sequence[str]) -> list[str]:
         """Those of the contestants `names` that take part in a case."""

@@ -14,6 +14,7 @@ OPTIONAL = [
     "tyro",
     "safetensors",
     "mlxtend",
+    "PIL",
     "equinox",
     "torch",
     "scipy.stats",

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from backprop_jax.cli.flags import PROGRAM, parse
+from backprop_jax.cli.flags import PROGRAM, TrainDigits, parse
 from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
 
-EXTRA = ("matplotlib", "rich", "safetensors", "sklearn", "tyro")  # what the extra `cli` installs
+EXTRA = ("PIL", "matplotlib", "rich", "safetensors", "sklearn", "tyro")  # what the extra `cli` installs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,9 +35,11 @@ def _run(argv: Sequence[str] | None) -> int:
             raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
 
         from backprop_jax.cli.train_digits import train_digits
+        from backprop_jax.cli.train_images import train_images
 
         try:
-            return train_digits(parse(argv))
+            flags = parse(argv)
+            return train_digits(flags) if isinstance(flags, TrainDigits) else train_images(flags)
         finally:
             sys.stdout.flush()
     except Refused as refused:

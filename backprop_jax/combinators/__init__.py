@@ -3,12 +3,15 @@
 from backprop_jax.combinators.cast import cast
 from backprop_jax.combinators.chain import chain
 from backprop_jax.combinators.first import first
+from backprop_jax.combinators.folding import fold_batch_norm
 from backprop_jax.combinators.parallel import fan_out, parallel
 from backprop_jax.combinators.remat import remat
 from backprop_jax.combinators.reparameterize import reparameterize, tie
 from backprop_jax.combinators.scan import scan
 from backprop_jax.combinators.select import select
 from backprop_jax.combinators.skip import skip
+from backprop_jax.combinators.spectral_normalization import spectral_norm
+from backprop_jax.combinators.weight_normalization import weight_norm
 from backprop_jax.combinators.with_backward import with_backward
 
 __all__ = [
@@ -16,12 +19,15 @@ __all__ = [
     "chain",
     "fan_out",
     "first",
+    "fold_batch_norm",
     "parallel",
     "remat",
     "reparameterize",
     "scan",
     "select",
     "skip",
+    "spectral_norm",
     "tie",
+    "weight_norm",
     "with_backward",
 ]

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
-from backprop_jax.data.image_dataset import Examples, ImageDataset
-from backprop_jax.data.split import split
+from backprop_jax.data.arrays import from_arrays
+from backprop_jax.data.image_dataset import ImageDataset
 
 __all__ = ["digits"]
 
@@ -24,5 +22,4 @@ def digits() -> ImageDataset:
             "the 8x8 digits come with scikit-learn, which is not installed: pip install 'backprop-jax[cli]'"
         ) from error
     bunch: Any = load_digits()
-    examples = Examples(bunch.images.astype(np.float32) / 16, bunch.target)
-    return split(examples, tuple("0123456789"), name="digits8x8")
+    return from_arrays(bunch.images / 16, bunch.target, tuple("0123456789"), "digits8x8")

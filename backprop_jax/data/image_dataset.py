@@ -46,7 +46,7 @@ class Examples:
 class ImageDataset:
     """Images in three parts: to fit the parameters, to choose the settings, and to report the result once.
 
-    Shapes:   x (N, H, W) in [0, 1], y (N,) in [0, len(class_names)).
+    Shapes:   x (N, H, W, C) in [0, 1] unless normalized, y (N,) in [0, len(class_names)).
     Raises:   ValueError if the parts differ in image shape or a label has no class name: the message names the row.
     """
 
@@ -77,5 +77,5 @@ class ImageDataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(H, W), in pixels."""
+        """(H, W, C): height and width in pixels, and channels."""
         return self.train.x.shape[1:]

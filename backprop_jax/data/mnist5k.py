@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backprop_jax.data.image_dataset import Examples, ImageDataset
-from backprop_jax.data.split import split
+from backprop_jax.data.arrays import from_arrays
+from backprop_jax.data.image_dataset import ImageDataset
 
 __all__ = ["mnist5k"]
 
@@ -38,4 +38,4 @@ def read_mnist5k(path: Path) -> ImageDataset:
         images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
     except (OSError, EOFError, ValueError) as error:
         raise ValueError(f"the digits in {path.name} cannot be read, the file is damaged: {error}") from error
-    return split(Examples(images / 255, labels.astype(np.int32)), tuple("0123456789"), name="mnist5k")
+    return from_arrays(images / 255, labels.astype(np.int32), tuple("0123456789"), "mnist5k")

@@ -4,7 +4,7 @@ import numpy as np
 
 from backprop_jax.data.image_dataset import Examples, ImageDataset
 
-__all__ = ["split"]
+__all__ = ["draw", "split"]
 
 
 def split(
@@ -22,15 +22,32 @@ def split(
 
     Raises:   ValueError if the fractions leave a part without examples, or a label has no class name.
     """
-    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
-        raise ValueError(f"the parts must be fractions that leave some to train on, not {validation} and {test}")
+    test_rows, validation_rows, train_rows = draw(examples.y, (test, validation), seed)
+    parts = (examples[rows] for rows in (train_rows, validation_rows, test_rows))
+    return ImageDataset(name, class_names, *parts)
+
+
+def draw(labels: np.ndarray, fractions: tuple[float, ...], seed: int) -> list[np.ndarray]:
+    """Row numbers of one part for each fraction, drawn from every class in that share, and of the rest.
+
+    Raises:   ValueError if the fractions are not above 0 and below 1 together, or leave a part without examples.
+    """
+    if not (all(0 < fraction < 1 for fraction in fractions) and sum(fractions) < 1):
+        text = " and ".join(map(str, fractions))
+        raise ValueError(f"the parts must be fractions that leave some to train on, not {text}")
     rng = np.random.default_rng(seed)
-    parts: tuple[list, list, list] = ([], [], [])
-    for label in np.unique(examples.y):
-        rows = rng.permutation(np.flatnonzero(examples.y == label))
-        ends = np.round(np.cumsum([test, validation]) * len(rows)).astype(int)
+    parts: list[list] = [[] for _ in (*fractions, "rest")]
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        ends = np.round(np.cumsum(fractions) * len(rows)).astype(int)
         for part, members in zip(parts, np.split(rows, ends), strict=True):
             part.append(members)
     # Rows return to their first order: a part sorted by class would mislead whoever reads only its beginning.
-    test_part, validation_part, train_part = (examples[np.sort(np.concatenate(part))] for part in parts)
-    return ImageDataset(name, class_names, train_part, validation_part, test_part)
+    drawn = [np.sort(np.concatenate(part)) for part in parts]
+    if not all(map(len, drawn)):
+        counts = ", ".join(str(len(rows)) for rows in drawn)
+        raise ValueError(
+            f"{len(labels)} examples are too few: split by fractions of each class they leave parts of {counts}, "
+            "and there are no examples in one"
+        )
+    return drawn

@@ -16,42 +16,72 @@ from backprop_jax.layers.activations import (
     Softplus,
     Tanh,
 )
+from backprop_jax.layers.affine import Affine
 from backprop_jax.layers.convolution import Conv
 from backprop_jax.layers.dense import Dense
+from backprop_jax.layers.drop_path import DropPath
 from backprop_jax.layers.dropout import Dropout
 from backprop_jax.layers.embedding import Embedding
 from backprop_jax.layers.join import Concatenate, Identity, Sum
-from backprop_jax.layers.normalization import LayerNorm, RMSNorm
+from backprop_jax.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from backprop_jax.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from backprop_jax.layers.resampling import Pad, PixelShuffle, PixelUnshuffle, Resize, Upsample
 from backprop_jax.layers.shape import Flatten, Reshape, Transpose
 from backprop_jax.layers.softmax import LogSoftmax, Softmax
+from backprop_jax.layers.squeeze_excite import SqueezeExcite
 
 __all__ = [
     "ELU",
     "GELU",
     "SELU",
+    "AdaptiveAvgPool",
+    "AdaptiveMaxPool",
+    "Affine",
+    "AvgPool",
+    "BatchNorm",
     "Concatenate",
     "Conv",
     "Dense",
+    "DropPath",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "GroupNorm",
     "HardSiLU",
     "HardSigmoid",
     "HardTanh",
     "Identity",
+    "InstanceNorm",
     "LayerNorm",
     "LeakyReLU",
+    "LocalResponseNorm",
     "LogSoftmax",
+    "MaxPool",
     "Mish",
+    "Pad",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "ReLU",
     "ReLU6",
     "Reshape",
+    "Resize",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SqueezeExcite",
     "Sum",
     "Tanh",
     "Transpose",
+    "Upsample",
 ]

@@ -1,5 +1,6 @@
 """Dropout: randomness is state, and a mask is its own adjoint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -9,7 +10,7 @@ from backprop_jax.core.checks import require_float
 from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "require_rate"]
 
 
 @dataclass(frozen=True)
@@ -21,23 +22,27 @@ class Dropout(Layer):
     Shapes:   x (...) float -> y (...).   Params: none.   State: the PRNG key of the next mask.
     Saves:    the key of this mask, 8 bytes; the mask is drawn again.
     Backward: dx = dy m / (1 - rate)
-    Units:    rate is the fraction removed.
-    Raises:   ValueError if rate is outside [0, 1) or x is not floating point.
+    Units:    rate is the fraction removed. Along the axes `broadcast_dims` all elements share one draw: with (1, 2) of
+              an image (B, N, M, C), whole channels go.
+    Raises:   ValueError if rate is outside [0, 1), x is not floating point or has no such axes.
     Source:   Srivastava et al., 2014, JMLR 15.
     """
 
     rate: float
     train: bool = True
+    broadcast_dims: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"Dropout removes a fraction of at least 0 and less than 1, not {self.rate}")
+        object.__setattr__(self, "broadcast_dims", tuple(self.broadcast_dims))  # a list would make the layer unhashable
+        require_rate("Dropout", self.rate)
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         return (), typed_key(key)
 
     def forward(self, params: PyTree, state: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, PyTree]:
         require_float(self, x)
+        if not all(-x.ndim <= axis < x.ndim for axis in self.broadcast_dims):
+            raise ValueError(f"{self} needs an input that has these axes, not of shape {list(x.shape)}")
         if not self.train or self.rate == 0:
             return x, state, ()
         next_key, mask_key = jax.random.split(state)
@@ -49,5 +54,13 @@ class Dropout(Layer):
         return (), self._mask(residuals, dy)
 
     def _mask(self, key: jax.Array, x: jax.Array) -> jax.Array:
-        keep = jax.random.bernoulli(key, 1 - self.rate, x.shape)
+        shared = [axis % x.ndim for axis in self.broadcast_dims]
+        shape = tuple(1 if axis in shared else length for axis, length in enumerate(x.shape))
+        keep = jax.random.bernoulli(key, 1 - self.rate, shape)
         return jnp.where(keep, x / (1 - self.rate), jnp.zeros((), x.dtype))
+
+
+def require_rate(layer: str, rate: float) -> None:
+    """ValueError unless `rate` is a fraction that leaves something."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"{layer} removes a fraction of at least 0 and less than 1, not {rate}")

@@ -1,7 +1,25 @@
 """Models, composed of layers."""
 
+from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
+from backprop_jax.models.lenet5 import lenet
 from backprop_jax.models.linear_softmax import linear_softmax
 from backprop_jax.models.mlp import mlp
+from backprop_jax.models.mobilenet_v1 import mobilenet
 from backprop_jax.models.residual_mlp import residual_mlp
+from backprop_jax.models.resnets import resnet18, resnet34, resnet50
+from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
 
-__all__ = ["linear_softmax", "mlp", "residual_mlp"]
+__all__ = [
+    "cifar_plain",
+    "cifar_resnet",
+    "lenet",
+    "linear_softmax",
+    "load_torchvision",
+    "mlp",
+    "mobilenet",
+    "residual_mlp",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "save_torchvision",
+]

@@ -11,6 +11,7 @@ from backprop_jax.core.cotangents import instantiate, is_differentiable, pull, w
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = [
+    "QUICK",
     "Case",
     "autodiff",
     "directional_difference",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 
+QUICK = {"xla_backend_optimization_level": 0}  # each program runs once: what takes time is compiling it
+
+
 class Case(NamedTuple):
     params: PyTree
     state: PyTree
@@ -32,7 +36,7 @@ class Case(NamedTuple):
 
 def make_case(layer: Layer, x: PyTree, random: np.random.Generator) -> Case:
     """Parameters moved off their initial values (a bias of zero hides its own absence), and a random cotangent."""
-    params, state = jax.jit(layer.init)(jax.random.key(int(random.integers(2**31))), x)
+    params, state = jax.jit(layer.init, compiler_options=QUICK)(jax.random.key(int(random.integers(2**31))), x)
     noise = random_like(params, random)
     moved = jax.tree.map(
         lambda leaf, by: leaf if by is None else np.asarray(leaf + 0.3 * by, leaf.dtype), params, noise
@@ -83,7 +87,8 @@ def directional_difference(layer: Layer, case: Case, direction: tuple[PyTree, Py
         moved = jax.tree.map(move, direction, (case.params, case.x), is_leaf=lambda node: node is None)
         return inner(case.dy, layer.forward(moved[0], case.state, moved[1])[0])
 
-    return (output_along(step) - output_along(-step)) / (2 * step)
+    ahead, behind = jax.lax.map(output_along, jnp.array([step, -step]))
+    return (ahead - behind) / (2 * step)
 
 
 def random_direction(layer: Layer, case: Case, random: np.random.Generator) -> tuple[PyTree, PyTree]:
@@ -93,10 +98,10 @@ def random_direction(layer: Layer, case: Case, random: np.random.Generator) -> t
 
 
 def inner(cotangent: PyTree, tangent: PyTree) -> jax.Array:
-    """The inner product over all leaves that the cotangent has."""
+    """The inner product over all leaves that the cotangent has; of NumPy arrays, by NumPy."""
 
     def product(left, right):
-        return None if left is None else jnp.sum(left * right)
+        return None if left is None else (left * right).sum()
 
     products = jax.tree.map(product, cotangent, tangent, is_leaf=lambda node: node is None)
-    return sum(jax.tree.leaves(products), start=jnp.zeros(()))
+    return sum(jax.tree.leaves(products), start=np.zeros(()))

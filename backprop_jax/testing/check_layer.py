@@ -1,6 +1,7 @@
 """The laws of `Layer`, checked."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import rewrite
 from backprop_jax.core.summary import saved_bytes
 from backprop_jax.testing.cases import (
+    QUICK,
     Case,
     autodiff,
     directional_difference,
@@ -68,17 +70,18 @@ def check_layer(
     if computes_in is not None:
         float32 = float64 = 4 * float(jnp.finfo(computes_in).eps)
         smooth = False
+    precise = jax.jit(lambda case: autodiff(layer, case), compiler_options=QUICK)  # compiled once for two laws
     try:
         _check_value_semantics(layer)
         _check_types(layer, case)
         saved, saved_by_vjp = _check_residuals(layer, case, residual_bytes)
         float32_error = _check_float32(layer, case, float32)
         if computes_in is None:
-            _check_bfloat16(layer, case)
+            _check_bfloat16(layer, case, precise)
             if mixed_dtypes:
                 mixed = case._replace(x=to_dtype(case.x, jnp.bfloat16))
                 _check_types(layer, _with_matching_dy(layer, mixed))
-        float64_error, differences = _check_float64(layer, case, float64, smooth)
+        float64_error, differences = _check_float64(layer, case, precise, float64, smooth)
     except AssertionError as error:
         shapes = jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", x)
         raise AssertionError(f"{layer} on {shapes}: {error}") from error
@@ -140,34 +143,33 @@ def _check_float32(layer: Layer, case: Case, tolerance: float) -> float:
 
     def everything(case: Case, other: Case) -> dict[str, PyTree]:
         both = jax.tree.map(lambda *leaves: jnp.stack(leaves), (case.x, case.dy), (other.x, other.dy))
-        looped = [run(case.x, case.dy), run(other.x, other.dy)]
         return {
-            "hand": looped[0],
+            "hand": run(case.x, case.dy),
             "vjp": autodiff(layer, case),
             "grad": through_jax_grad(case),
-            "loop": jax.tree.map(lambda *leaves: jnp.stack(leaves), *looped),
             "vmap": jax.vmap(run)(*both),
             "scan": jax.lax.map(lambda one: run(*one), both),
         }
 
-    result = jax.jit(everything)(case, other)
+    result = jax.jit(everything, compiler_options=QUICK)(case, other)
     (y, gradient), (y_expected, expected) = result["hand"], result["vjp"]
     assert_close(y, y_expected, tolerance, "forward against forward under jax.vjp")
     error = assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float32")
     assert_close(_named(result["grad"]), _named(gradient), tolerance, "jax.grad through as_jax_function")
-    assert_close(result["vmap"], result["loop"], tolerance, "under vmap against a loop")
-    assert_close(result["scan"], result["loop"], tolerance, "under scan against a loop")
-    eager = Case(*(jax.tree.map(jnp.asarray, part) for part in case))
-    assert_close(hand_written(layer, eager), result["hand"], tolerance, "without jit against with")
+    scanned = jax.tree.map(lambda leaf: leaf[0], result["scan"])
+    assert_close(scanned, result["hand"], tolerance, "under scan against without")
+    assert_close(result["vmap"], result["scan"], tolerance, "under vmap against under scan")
+    assert_close(hand_written(layer, jax.device_put(case)), result["hand"], tolerance, "without jit against with")
     return error
 
 
-def _check_bfloat16(layer: Layer, case: Case) -> None:
+def _check_bfloat16(layer: Layer, case: Case, precise: Callable[[Case], tuple[PyTree, PyTree]]) -> None:
     low = _converted(layer, case, jnp.bfloat16)
     _check_types(layer, low)
-    (_, ours), (_, theirs) = jax.jit(lambda case: (hand_written(layer, case), autodiff(layer, case)))(low)
+    both = jax.jit(lambda case: (hand_written(layer, case), autodiff(layer, case)), compiler_options=QUICK)
+    (_, ours), (_, theirs) = both(low)
     with jax.enable_x64(True):
-        _, exact = jax.jit(lambda case: autodiff(layer, case))(_converted(layer, low, jnp.float64))
+        _, exact = precise(_converted(layer, low, jnp.float64))
     rounding = float(jnp.finfo(jnp.bfloat16).eps) / 2
     our_errors, their_errors = (relative_errors(_named(each), _named(exact)) for each in (ours, theirs))
     for path, error in our_errors.items():
@@ -175,8 +177,10 @@ def _check_bfloat16(layer: Layer, case: Case) -> None:
         assert error <= allowed, f"{path} in bfloat16 is off by {error:.1e} of its float64 value, {allowed:.1e} allowed"
 
 
-def _check_float64(layer: Layer, case: Case, tolerance: float, smooth: bool) -> tuple[float, float | None]:
-    """Against `jax.vjp` and central differences, and linearity in dy: in one compilation."""
+def _check_float64(
+    layer: Layer, case: Case, precise: Callable[[Case], tuple[PyTree, PyTree]], tolerance: float, smooth: bool
+) -> tuple[float, float | None]:
+    """Against `jax.vjp` (`precise`) and central differences, and linearity in dy."""
     with jax.enable_x64(True):
         case = _converted(layer, case, jnp.float64)
         random = np.random.default_rng(7)
@@ -185,28 +189,28 @@ def _check_float64(layer: Layer, case: Case, tolerance: float, smooth: bool) -> 
         leaves, structure = jax.tree.flatten(case.dy)
         partial_cotangents = [
             tuple(
-                structure.unflatten([*leaves[:n], zero, *leaves[n + 1 :]]) for zero in (None, jnp.zeros_like(leaves[n]))
+                structure.unflatten([*leaves[:n], zero, *leaves[n + 1 :]]) for zero in (None, np.zeros_like(leaves[n]))
             )
             for n in range(len(leaves) if len(leaves) > 1 else 0)
         ]
 
-        def everything(case: Case, other_dy: PyTree, partial_cotangents: list) -> dict[str, PyTree]:
+        combine = lambda left, right: jax.tree.map(lambda a, b: 1e3 * a - 1e-3 * b, left, right)
+        three = jax.tree.map(lambda *dys: np.stack(dys), case.dy, other_dy, combine(case.dy, other_dy))
+
+        def everything(case: Case, three: PyTree, partial_cotangents: list) -> dict[str, PyTree]:
             backward = lambda dy: hand_written(layer, case._replace(dy=dy))[1]
-            combine = lambda left, right: jax.tree.map(lambda a, b: 1e3 * a - 1e-3 * b, left, right)
             return {
-                "hand": backward(case.dy),
-                "vjp": autodiff(layer, case)[1],
-                "combined before": backward(combine(case.dy, other_dy)),
-                "combined after": combine(backward(case.dy), backward(other_dy)),
+                "three": jax.lax.map(lambda n: backward(jax.tree.map(lambda dys: dys[n], three)), jnp.arange(3)),
                 "none and zero": [tuple(map(backward, pair)) for pair in partial_cotangents],
                 "difference": directional_difference(layer, case, direction, STEP) if smooth else None,
             }
 
-        result = jax.jit(everything)(case, other_dy, partial_cotangents)
-        gradient = result["hand"]
-        error = assert_close(_named(gradient), _named(result["vjp"]), tolerance, "gradient against jax.vjp in float64")
+        result = jax.device_get(jax.jit(everything, compiler_options=QUICK)(case, three, partial_cotangents))
+        _, expected = precise(case)
+        gradient, of_other, of_sum = (jax.tree.map(lambda leaf, n=n: leaf[n], result["three"]) for n in range(3))
+        error = assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float64")
         linear = "backward of a sum of cotangents against the sum of their backwards"
-        assert_close(_named(result["combined before"]), _named(result["combined after"]), max(1e-9, tolerance), linear)
+        assert_close(_named(of_sum), _named(combine(gradient, of_other)), max(1e-9, tolerance), linear)
         for number, pair in enumerate(result["none and zero"]):
             with_none, with_zeros = map(_named, pair)
             assert_close(with_none, with_zeros, tolerance, f"None for output leaf {number} against zeros")
@@ -217,7 +221,7 @@ def _check_float64(layer: Layer, case: Case, tolerance: float, smooth: bool) -> 
 
 def _assert_derivative(gradient: PyTree, direction: PyTree, difference: float) -> float:
     derivative = float(inner(direction, gradient))
-    size = sum(float(jnp.sum(jnp.abs(leaf))) for leaf in jax.tree.leaves(gradient))
+    size = sum(float(np.sum(np.abs(leaf))) for leaf in jax.tree.leaves(gradient))
     error = abs(derivative - difference) / max(abs(derivative), 1e-3 * size, 1e-12)
     if not error <= 1e-6:
         raise AssertionError(

@@ -1,6 +1,6 @@
 """Training: the step, the loop around it, and what it leaves behind."""
 
-from backprop_jax.train.checkpoint import load_params, save_params
+from backprop_jax.train.checkpoint import load_model, load_params, save_model, save_params
 from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.evaluate import Evaluation, evaluate
 from backprop_jax.train.fit import Epoch, Fit, Progress, fit
@@ -22,10 +22,12 @@ __all__ = [
     "evaluate",
     "fit",
     "gradient_norms",
+    "load_model",
     "load_params",
     "make_evaluation",
     "make_step",
     "save_history",
+    "save_model",
     "save_params",
     "save_report",
     "show_progress",

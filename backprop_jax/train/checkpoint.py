@@ -1,18 +1,16 @@
-"""Parameters in a safetensors file."""
+"""Parameters, and the state that a model has beside them, in a safetensors file."""
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from backprop_jax.core.layer import PyTree
-from backprop_jax.train.atomic_file import atomic_file
+from backprop_jax.files.tensors import read_tensors, write_tensors
 
-__all__ = ["load_params", "save_params"]
+__all__ = ["load_model", "load_params", "save_model", "save_params"]
 
 
 def save_params(path: str | os.PathLike, params: PyTree, metadata: Mapping[str, str] | None = None) -> None:
@@ -23,12 +21,7 @@ def save_params(path: str | os.PathLike, params: PyTree, metadata: Mapping[str, 
     Raises:   TypeError for a leaf that is no array of numbers, such as a PRNG key; OSError if the file cannot be
               written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
     """
-    safetensors = _safetensors()
-    arrays = {name: _to_numpy(name, leaf) for name, leaf in _by_path(params).items()}
-    # Not save_file, whose error for a full disk is no OSError and whose file nobody else may read.
-    content = safetensors.numpy.save(arrays, metadata=dict(metadata or {}))
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(content)
+    write_tensors(path, _by_path(params), metadata)
 
 
 def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
@@ -37,35 +30,42 @@ def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
     Raises:   FileNotFoundError if there is no file; ValueError if it is truncated or no safetensors file, and if its
               leaves are not those of `like` in name, shape and dtype: the message names them.
     """
-    safetensors = _safetensors()
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no parameter file at {path}")
-    try:
-        loaded = safetensors.numpy.load_file(path)
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is truncated or not a safetensors file ({error})") from error
-    expected = _by_path(like)
-    differences = [f"{name} is missing" for name in expected if name not in loaded]
-    differences += [f"{name} is not in the model" for name in loaded if name not in expected]
-    for name in expected.keys() & loaded.keys():
-        saved, wanted = _describe(loaded[name]), _describe(expected[name])
-        if saved != wanted:
-            differences.append(f"{name} is {saved}, the model's is {wanted}")
-    if differences:
-        raise ValueError(f"{path} does not fit the model: {_list(sorted(differences))}")
-    return jax.tree.structure(like).unflatten(jnp.asarray(loaded[name]) for name in expected)
+    loaded = read_tensors(path, _by_path(like))
+    return jax.tree.structure(like).unflatten(map(jnp.asarray, loaded.values()))
 
 
-def _safetensors():
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "parameter files need safetensors, which is not installed: pip install 'backprop-jax[cli]'"
-        ) from error
-    return safetensors
+def save_model(
+    path: str | os.PathLike, params: PyTree, state: PyTree, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write all that evaluation needs: parameters as `save_params` does, and the state's arrays, such as running means.
+
+    A leaf of the state is named by its path below "state", such as `"state/1/mean"`. PRNG keys are left out: they are
+    for training, and drawn anew. So a model without other state makes the file of `save_params`.
+
+    Raises:   as `save_params`; ValueError if the model has a parameter of the same name.
+    """
+    write_tensors(path, _named(params, state), metadata)
+
+
+def load_model(path: str | os.PathLike, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+    """Read parameters and state into the structure of these, whose PRNG keys are kept.
+
+    Raises:   as `load_params`.
+    """
+    loaded = read_tensors(path, _named(params, state))
+    new_params = [jnp.asarray(loaded[name]) for name in _by_path(params)]
+    new_state = [
+        leaf if _is_key(leaf) else jnp.asarray(loaded[f"state/{name}"]) for name, leaf in _by_path(state).items()
+    ]
+    return jax.tree.structure(params).unflatten(new_params), jax.tree.structure(state).unflatten(new_state)
+
+
+def _named(params: PyTree, state: PyTree) -> dict[str, Any]:
+    parameters = _by_path(params)
+    numbers = {f"state/{name}": leaf for name, leaf in _by_path(state).items() if not _is_key(leaf)}
+    if both := parameters.keys() & numbers.keys():
+        raise ValueError(f"{min(both)} is a parameter and part of the state: call that layer something else")
+    return parameters | numbers
 
 
 def _by_path(tree: PyTree) -> dict[str, Any]:
@@ -73,17 +73,5 @@ def _by_path(tree: PyTree) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def _to_numpy(name: str, leaf: jax.Array) -> np.ndarray:
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-        raise TypeError(f"{name} is of type {leaf.dtype}, which a parameter file cannot hold")
-    # safetensors writes an array's memory as it lies, so rows must come first.
-    return np.ascontiguousarray(leaf).reshape(leaf.shape)
-
-
-def _describe(leaf: np.ndarray | jax.Array | jax.ShapeDtypeStruct) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"
-
-
-def _list(differences: list[str], limit: int = 4) -> str:
-    rest = len(differences) - limit
-    return "; ".join(differences[:limit]) + (f"; and {rest} more" if rest > 0 else "")
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

@@ -23,12 +23,15 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    objective: Supervised, params: PyTree, state: PyTree, examples: Examples, batch_size: int = 1024
+    objective: Supervised, params: PyTree, state: PyTree, examples: Examples, batch_size: int | None = None
 ) -> Evaluation:
     """Loss, accuracy and scores of a classifier in eval mode; state is read, not changed.
 
-    The objective's loss must be a mean over its batch.
+    The objective's loss must be a mean over its batch. Without `batch_size` batches are of 1,024 examples, or fewer
+    where these hold more than four million numbers, such as photographs.
     """
+    if batch_size is None:
+        batch_size = max(1, min(1024, 2**22 // max(1, examples.x[0].size)))
     predict = make_evaluation(objective.layer)
     losses, scores = [], []
     for x, target in batches(examples, batch_size):

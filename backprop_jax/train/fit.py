@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import Examples, batches
+from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.train.evaluate import evaluate
 from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
 from backprop_jax.train.interrupt import catch_interrupt
@@ -20,6 +21,8 @@ __all__ = ["Epoch", "Fit", "Progress", "fit"]
 # Steps between two looks at the loss. A look waits for the device; the steps between are dispatched without waiting.
 # It bounds the steps in flight too: jax 0.10 on a CPU that poses as several devices may lock up beyond 32 of them.
 LOOK_EVERY = 16
+
+_fold_in = jax.jit(jax.random.fold_in)  # 0.02 ms a step; operation by operation it takes 0.2
 
 
 class Epoch(NamedTuple):
@@ -64,14 +67,17 @@ def fit(
     epochs: int,
     batch_size: int,
     seed: int = 0,
+    augment: Augmentation | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit:
     """Train a classifier for some epochs. `training` comes from `start`, and its buffers are donated.
 
-    The batches of an epoch depend on `seed` and the epoch's number alone. `on_epoch` is called after each epoch,
-    `on_progress` every few steps. Ctrl-C, or a KeyboardInterrupt from a callback, ends the training after the step in
-    hand: the result holds all that was learned, with `interrupted` set and without a row for the unfinished epoch.
+    The batches of an epoch depend on `seed` and the epoch's number alone, and what `augment` makes of them on `seed`
+    and the step's number; it changes what is trained on, not what is evaluated. `on_epoch` is called after each
+    epoch, `on_progress` every few steps. Ctrl-C, or a KeyboardInterrupt from a callback, ends the training after the
+    step in hand: the result holds all that was learned, with `interrupted` set and without a row for the unfinished
+    epoch.
 
     Raises:   ValueError for a batch larger than the data set or a negative number of epochs; FloatingPointError as
               soon as the loss is seen to be NaN or infinite.
@@ -79,7 +85,8 @@ def fit(
     if epochs < 0:
         raise ValueError(f"training takes 0 epochs or more, not {epochs}")
     batches(train, batch_size, seed)  # refuses a bad batch size before anything is compiled
-    step = make_step(objective, optimizer, watch=gradient_norms)
+    step = make_step(objective, optimizer, watch=gradient_norms, augment=augment)
+    root = jax.random.key(seed)
     steps_per_epoch = len(train) // batch_size
     history: list[Epoch] = []
     with catch_interrupt() as interrupt:
@@ -95,8 +102,9 @@ def fit(
             taken, watched = (epoch - 1) * steps_per_epoch, []
             speed = _Speed(batch_size, first_compiles=epoch == 1)
             for batch in batches(train, batch_size, (seed, epoch)):
-                training, outcome = step(training, batch)
                 taken += 1
+                key = None if augment is None else _fold_in(root, taken)
+                training, outcome = step(training, batch, key)
                 watched.append(outcome)
                 speed.count(outcome)
                 if len(watched) % LOOK_EVERY == 0:

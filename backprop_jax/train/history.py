@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Sequence
 
-from backprop_jax.train.atomic_file import atomic_file
+from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.train.fit import Epoch
 
 __all__ = ["save_history"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_jax.data import Examples
-from backprop_jax.train.atomic_file import atomic_file
+from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.fit import Epoch
 
@@ -20,6 +20,7 @@ __all__ = ["save_report"]
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 GREY = "#666666"
+MOST_NAMED = 40  # classes in the confusion matrix, beyond which names and counts are too small to read
 CONNECTOR = {"arrowstyle": "-", "alpha": 0.6, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0}
 STYLE: Any = {"font.size": 11, "axes.titlesize": 12, "axes.spines.top": False, "axes.spines.right": False}
 
@@ -34,7 +35,7 @@ def save_report(
 ) -> None:
     """Draw a training and its result on a test set of images. The file appears whole or not at all.
 
-    Shapes:   test.x (N, H, W), scores (N, classes): the model's logits.
+    Shapes:   test.x (N, H, W, C) in [0, 1], C 1 or 3, or (N, H, W); scores (N, classes): the model's logits.
     Raises:   ModuleNotFoundError, naming the extra to install, if matplotlib is missing; OSError if the file cannot be
               written.
     """
@@ -151,12 +152,17 @@ def _confusion(axes: "Axes", counts: np.ndarray, class_names: Sequence[str]) -> 
     np.fill_diagonal(hits, 1)
     axes.imshow(np.where(mistakes, mistakes, np.nan), cmap="Oranges", vmin=0, vmax=max(2 * mistakes.max(), 1))
     axes.imshow(hits, cmap="Greys", vmin=0, vmax=6)
-    for actual, predicted in zip(*np.nonzero(counts), strict=True):
-        weight = "normal" if actual == predicted else "bold"
-        count = str(counts[actual, predicted])
-        axes.text(predicted, actual, count, ha="center", va="center", fontsize=11, fontweight=weight)
-    axes.set_xticks(range(len(class_names)), class_names)
-    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if len(class_names) <= MOST_NAMED:
+        names = [_short(name) for name in class_names]
+        size, upright = min(11, 180 // len(names)), len("".join(names)) > 40
+        axes.set_xticks(range(len(names)), names, fontsize=size, rotation=90 if upright else 0)
+        axes.set_yticks(range(len(names)), names, fontsize=size)
+        for actual, predicted in zip(*np.nonzero(counts), strict=True):
+            weight = "normal" if actual == predicted else "bold"
+            count = str(counts[actual, predicted])
+            axes.text(predicted, actual, count, ha="center", va="center", fontsize=size, fontweight=weight)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
@@ -175,11 +181,18 @@ def _worst(figure: "SubFigure", test: Examples, scores: np.ndarray, class_names:
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, row in zip(panels.flat, order.tolist(), strict=False):
-        actual, predicted = int(test.y[row]), int(probabilities[row].argmax())
-        axes.imshow(test.x[row], cmap="gray_r", vmin=0, vmax=1)
+        predicted = int(probabilities[row].argmax())
+        right = predicted == test.y[row]
+        actual, answer = _short(class_names[test.y[row]]), _short(class_names[predicted])
+        confidence = f"{probabilities[row, predicted]:.0%}{', right' if right else ''}"
+        long = len(actual + answer) > 6
+        axes.imshow(test.x[row], cmap="gray", vmin=0, vmax=1)
         axes.set_title(
-            f"{class_names[actual]}, read as {class_names[predicted]}\n{probabilities[row, predicted]:.0%}"
-            + (", right" if predicted == actual else ""),
-            fontsize=11,
-            color=GREY if predicted == actual else ORANGE,
+            f"{actual}\nread as {answer}\n{confidence}" if long else f"{actual}, read as {answer}\n{confidence}",
+            fontsize=9 if long else 11,
+            color=GREY if right else ORANGE,
         )
+
+
+def _short(name: str, most: int = 12) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -9,6 +9,7 @@ import jax
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
 from backprop_jax.core.rewrite import eval_mode
+from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.optim import apply_updates
 from backprop_jax.optim.combining import update_with_extra
 
@@ -42,21 +43,35 @@ def make_step(
     optimizer: GradientTransform,
     watch: Callable[[PyTree], PyTree] | None = None,
     differentiate: Callable[[Layer], Callable] = value_and_grad,
-) -> Callable[[Training, PyTree], tuple[Training, Any]]:
+    augment: Augmentation | None = None,
+) -> Callable[..., tuple[Training, Any]]:
     """The compiled step `(training, batch) -> (training, loss)`, or `(training, (loss, watch(gradient)))` with `watch`.
 
     The buffers of `training` are donated: the old value is gone after the call. Objective and optimizer are values, so
     steps made of equal ones share one compilation; give `watch` and `differentiate` as named functions for the same
     reason. The optimizer also gets `value`, `grad` and `value_fn`, the loss of this batch as a function of the
     parameters. `differentiate` stands in for `value_and_grad`, to compare with another way to the gradient.
+
+    With `augment` the step is `(training, (x, y), key) -> ...`, and trains on `augment(key, x, y)`.
     """
-    return partial(_step, objective, optimizer, watch, differentiate)
+    return partial(_step, objective, optimizer, watch, differentiate, augment)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
+@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), donate_argnums=5)
 def _step(
-    objective: Layer, optimizer: Any, watch: Any, differentiate: Any, training: Training, batch: PyTree
+    objective: Layer,
+    optimizer: Any,
+    watch: Any,
+    differentiate: Any,
+    augment: Augmentation | None,
+    training: Training,
+    batch: PyTree,
+    key: jax.Array | None = None,
 ) -> tuple[Training, Any]:
+    if augment is not None:
+        if key is None:
+            raise ValueError("a step with augmentation needs a key: step(training, (x, y), key)")
+        batch = augment(key, *batch)
     params, state, optimizer_state = training
     (loss, state), gradient = differentiate(objective)(params, state, batch)
     # What line searches, Polyak's step size and schedules that watch the loss ask for; the others ignore it.

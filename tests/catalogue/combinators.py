@@ -74,6 +74,10 @@ COMBINATORS = [
     Row("remat", bp.remat(bp.Dropout(0.3)), normal(4, 5), {"residual_bytes": 4 * 20 + 8}),
     Row("remat", bp.scan(bp.skip(bp.remat(block)), 3), normal(4, 6), SAME_DTYPE),
     Row("reparameterize", bp.reparameterize(bp.Dense(3), softplus_params), normal(4, 5)),
+    Row("weight_norm", bp.weight_norm(bp.Dense(3)), normal(4, 5)),
+    # In train mode the vectors move with the kernel and are held constant, so differences tell another derivative.
+    Row("spectral_norm", bp.spectral_norm(bp.Dense(4), 2), normal(3, 5), {"smooth": False}),
+    Row("spectral_norm", bp.eval_mode(bp.spectral_norm(bp.chain(bp.Dense(2)))), normal(1, 3)),
     Row("tie", bp.tie(bp.chain(bp.Dense(4), bp.Tanh(), bp.Dense(5)), "2/w", "0/w", jnp.transpose), normal(3, 5)),
     Row("tie", bp.tie(bp.chain(bp.Embedding(6, 4), bp.Dense(6)), "1/w", "0/table", jnp.transpose), ids(3, 2, below=6)),
     Row("tie", bp.tie(deep, "2", "0"), normal(3, 6)),

@@ -55,6 +55,7 @@ VECTORS = [
     ],
     Row("LayerNorm", bp.LayerNorm(eps=0.1), normal(1, 1)),  # a width of 1 has nothing but eps in its gradient
     Row("RMSNorm", bp.RMSNorm(eps=0.1), normal(1, 1)),
+    Row("Affine", bp.Affine(), normal(2, 3, 5)),
     Row("Embedding", bp.Embedding(7, 3), ids(2, 5, below=7)),
     Row("Embedding", bp.Embedding(4, 4), ids(4, below=1)),
     Row("Embedding", bp.Embedding(2, 3), ids(0, 3, below=2)),

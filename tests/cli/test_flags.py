@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.cli.flags import TrainDigits, parse
+from backprop_jax.cli.flags import TrainDigits, TrainImages, parse
 from backprop_jax.cli.refused import Refused
 
 
@@ -16,12 +16,20 @@ def test_flags_arrive() -> None:
     assert flags == TrainDigits(model="linear", learning_rate=0.01, out=Path("here"), cross_check=False)
 
 
-def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_of_images_arrive() -> None:
+    arguments = "train images --data pets --model resnet18 --image-size 96 --augment crop flip --weight-decay 0"
+    expected = TrainImages(data="pets", model="resnet18", image_size=96, augment=("crop", "flip"), weight_decay=0.0)
+    assert parse(arguments.split()) == expected
+    assert parse(["train", "images"]) == TrainImages()
+
+
+@pytest.mark.parametrize(("job", "flags"), [("digits", TrainDigits), ("images", TrainImages)])
+def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        parse(["train", "digits", "--help"])
+        parse(["train", job, "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
-    for field in TrainDigits.__dataclass_fields__:
+    for field in flags.__dataclass_fields__:
         assert f"--{field.replace('_', '-')}" in text
 
 
@@ -29,7 +37,7 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         ("", "Missing subcommand: Expected one of {train}."),
-        ("train", "Missing subcommand: Expected one of {digits}."),
+        ("train", "Missing subcommand: Expected one of {digits,images}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),
         ("train digits --model cnn", "invalid choice 'cnn' for argument '--model'"),
@@ -49,6 +57,12 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         ("train digits --label-smoothing nan", "--label-smoothing must be at least 0 and less than 1, not nan"),
         ("train digits --weight-decay -0.1", "--weight-decay must be 0 or more, not -0.1"),
         ("train digits --seed -1", "--seed must be from 0"),
+        ("train images --model resnet19", "invalid choice 'resnet19' for argument '--model'"),
+        ("train images --augment flip blur", "invalid choice 'blur' for argument '--augment'"),
+        ("train images --optimizer adam", "invalid choice 'adam' for argument '--optimizer'"),
+        ("train images --image-size 0", "--image-size must be 1 or more, not 0"),
+        ("train images --batch-size 0", "--batch-size must be 1 or more, not 0"),
+        ("train images --weight-decay -1", "--weight-decay must be 0 or more, not -1.0"),
     ],
 )
 def test_bad_flags_are_refused_in_one_line(arguments: str, message: str) -> None:

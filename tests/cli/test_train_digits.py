@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from backprop_jax import models
-from backprop_jax.cli import main
-from backprop_jax.cli import train_digits as job
+from backprop_jax.cli import job, main, train_digits
 from backprop_jax.testing import CrossCheck
 from backprop_jax.train import load_params
 
@@ -39,7 +38,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_output_tells_all_in_order(short: tuple[Path, str]) -> None:
     _, text = short
     parts = [
-        r"digits8x8: 1,797 images, 8x8 pixels, 10 classes; 1,258 to train, 180 to validate, 359 to test",
+        r"digits8x8: 1,797 images, 8x8 pixels, grey, 10 classes; 1,258 to train, 180 to validate, 359 to test",
         r"Dense\(features=32\) +float32\[32, 32\] +2,080 +8,192",
         r"epoch   4   loss ",
         r"written: .*params\.safetensors",
@@ -71,7 +70,7 @@ def test_the_files_can_be_used(short: tuple[Path, str]) -> None:
     out, _ = short
     assert {path.name for path in out.iterdir()} == FILES
     model = models.mlp((32,), rate=0.2)
-    params, _ = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 8, 8), np.float32))
+    params, _ = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32))
     assert jax.tree.structure(load_params(out / "params.safetensors", params)) == jax.tree.structure(params)
     with open(out / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -150,7 +149,7 @@ def test_data_with_nan_are_refused(capsys: pytest.CaptureFixture[str], monkeypat
     load = sklearn.datasets.load_digits
     monkeypatch.setattr("sklearn.datasets.load_digits", broken)
     assert main(LINEAR) == 1
-    assert "--data digits8x8: inputs must be finite, but example 7 holds nan at x[7, 2, 3]" in refusal(capsys)
+    assert "--data digits8x8: inputs must be finite, but example 7 holds nan at x[7, 2, 3, 0]" in refusal(capsys)
 
 
 def test_divergence_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,9 +186,9 @@ def test_every_model_and_optimizer_can_be_chosen(model, optimizer) -> None:
     from tests.train.tiny import clouds
 
     flags = TrainDigits(model=model, optimizer=optimizer, width=4)
-    params, _ = jax.eval_shape(job._model(flags, clouds()).init, jax.random.key(0), clouds().test.x)
-    jax.eval_shape(job._optimizer(replace(flags, epochs=0), 0).init, params)
-    jax.eval_shape(job._optimizer(flags, 100).init, params)
+    params, _ = jax.eval_shape(train_digits._model(flags, clouds()).init, jax.random.key(0), clouds().test.x)
+    jax.eval_shape(train_digits._optimizer(replace(flags, epochs=0), 0).init, params)
+    jax.eval_shape(train_digits._optimizer(flags, 100).init, params)
 
 
 def interrupted(marker: str, *flags: str, setup: str = "") -> tuple[int, str, str]:

@@ -38,6 +38,11 @@ def test_layers_within_a_scan_are_listed_once() -> None:
     assert summary.residual_bytes == 7 * x.nbytes
 
 
+def test_initializers_are_left_out() -> None:
+    layer = bp.Dense(8, use_bias=False, kernel_init=bp.initializers.normal(0.1))
+    assert "  Dense(features=8, use_bias=False)  " in str(bp.summarize(layer, x))
+
+
 def test_the_table_lines_up() -> None:
     lines = str(bp.summarize(model, x)).splitlines()
     assert lines[0].split() == ["path", "layer", "output", "parameters", "residual", "bytes"]

@@ -8,7 +8,7 @@ from backprop_jax.data import digits
 
 def test_digits() -> None:
     dataset = digits()
-    assert (dataset.image_shape, dataset.classes) == ((8, 8), 10)
+    assert (dataset.image_shape, dataset.classes) == ((8, 8, 1), 10)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [1258, 180, 359]
     assert (dataset.train.x.min(), dataset.train.x.max()) == (0, 1)
     assert np.bincount(dataset.test.y).min() >= 35

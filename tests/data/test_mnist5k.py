@@ -23,8 +23,8 @@ def small(tmp_path: Path) -> Path:
 
 def test_images_and_labels_are_told_apart(small: Path) -> None:
     dataset = read_mnist5k(small)
-    assert (dataset.image_shape, dataset.classes, len(dataset.train)) == ((28, 28), 10, 140)
-    assert np.allclose(dataset.test.x[:, 0, 0] * 10, dataset.test.y)
+    assert (dataset.image_shape, dataset.classes, len(dataset.train)) == ((28, 28, 1), 10, 140)
+    assert np.allclose(dataset.test.x[:, 0, 0, 0] * 10, dataset.test.y)
 
 
 def test_a_truncated_file_is_refused(small: Path) -> None:

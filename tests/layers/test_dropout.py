@@ -33,3 +33,21 @@ def test_eval_mode_changes_nothing_and_keeps_the_state() -> None:
 def test_bad_rate(rate: float) -> None:
     with pytest.raises(ValueError, match="at least 0 and less than 1, not"):
         bp.Dropout(rate)
+
+
+@pytest.mark.parametrize("shared", [(1, 2), [-2, -3]])
+def test_shared_draws_remove_whole_channels(shared) -> None:
+    layer, x = bp.Dropout(0.5, broadcast_dims=shared), jnp.ones((20, 3, 4, 10))
+    params, state = layer.init(jax.random.key(0), x)
+    y, _, residuals = layer.forward(params, state, x)
+    assert (y == y[:, :1, :1, :]).all()
+    assert float(jnp.mean(y == 0)) == pytest.approx(0.5, abs=0.1)
+    assert not (y[0, 0, 0] == y[1, 0, 0]).all() and len(np.unique(y[0, 0, 0])) == 2
+    assert (layer.backward(params, residuals, x)[1] == y).all()
+
+
+def test_bad_axes() -> None:
+    with pytest.raises(
+        ValueError, match=r"broadcast_dims=\(2,\)\) needs an input that has these axes, not .*\[200, 100\]"
+    ):
+        bp.Dropout(0.3, broadcast_dims=(2,)).forward((), jax.random.key(0), X)

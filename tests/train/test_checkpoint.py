@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from backprop_jax.train import load_params, save_params
+from backprop_jax.files.tensors import read_metadata
+from backprop_jax.train import load_model, load_params, save_model, save_params
 
 PARAMS = (
     (),
@@ -77,3 +78,43 @@ def test_others_may_read_the_file_as_they_may_any(path: Path) -> None:
     plain = path.with_name("plain")
     plain.write_bytes(b"")
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+STATE = ((), {"mean": jnp.arange(3.0), "key": jax.random.key(1)}, jax.random.key(2))
+
+
+def test_a_model_comes_back_with_its_state_and_keeps_its_keys(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(path, PARAMS, STATE, {"model": "cnn"})
+    assert read_metadata(path) == {"model": "cnn"}
+    zero = jax.tree.map(lambda leaf: jnp.zeros_like(leaf), PARAMS)
+    key = jax.random.key(7)
+    params, state = load_model(path, zero, ((), {"mean": jnp.zeros(3), "key": key}, key))
+    jax.tree.map(np.testing.assert_array_equal, params, PARAMS)
+    np.testing.assert_array_equal(state[1]["mean"], [0, 1, 2])
+    assert state[1]["key"] is key
+
+
+def test_a_model_without_numbers_in_its_state_is_a_file_of_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(path, PARAMS, (jax.random.key(0),))
+    jax.tree.map(np.testing.assert_array_equal, load_params(path, PARAMS), PARAMS)
+    assert read_metadata(path) == {}
+
+
+def test_state_that_does_not_fit_is_named(path: Path) -> None:
+    with pytest.raises(ValueError, match="state/1/mean is missing"):
+        load_model(path, PARAMS, STATE)
+
+
+def test_a_parameter_named_as_state_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="state/w is a parameter and part of the state"):
+        save_model(tmp_path / "model.safetensors", {"state": {"w": jnp.ones(2)}}, {"w": jnp.ones(2)})
+
+
+def test_metadata_of_a_bad_file_are_refused(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ValueError, match=r"params\.safetensors is truncated or not a safetensors file"):
+        read_metadata(path)
+    with pytest.raises(FileNotFoundError, match="there is no parameter file"):
+        read_metadata(path.with_name("nothing"))

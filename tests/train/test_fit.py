@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
-from backprop_jax.train import Epoch, Fit, Progress, fit, start
+from backprop_jax.data import Examples, batches
+from backprop_jax.data.augmentation import compose, cutout, random_flip, soft_labels
+from backprop_jax.train import Epoch, Fit, Progress, evaluate, fit, gradient_norms, make_step, start
+from backprop_jax.train.step import _step
 from tests.train.tiny import BATCH_SIZE, OBJECTIVE, OPTIMIZER, clouds, fresh
 
 DATA = clouds()
@@ -53,6 +56,37 @@ def test_the_same_seed_gives_the_same_history(trained: Fit) -> None:
     assert without_speed(again.history) == without_speed(trained.history)
     assert without_speed(other.history) != without_speed(trained.history)
     jax.tree.map(np.testing.assert_array_equal, again.training.params, trained.training.params)
+
+
+IMAGES = Examples(DATA.train.x.reshape(-1, 2, 2, 1), DATA.train.y)
+AUGMENT = compose(random_flip(0.1), soft_labels(4, 0.1), cutout(1))
+
+
+def augmented(seed: int = 0) -> Fit:
+    return fit(
+        OBJECTIVE, OPTIMIZER, fresh(), IMAGES, IMAGES, epochs=2, batch_size=BATCH_SIZE, seed=seed, augment=AUGMENT
+    )
+
+
+def test_augmentation_draws_from_the_seed_and_the_step_alone() -> None:
+    before = _step._cache_size()
+    result = augmented()
+    assert _step._cache_size() == before + 1
+    training, step, taken = fresh(), make_step(OBJECTIVE, OPTIMIZER, gradient_norms, augment=AUGMENT), 0
+    for epoch in (1, 2):
+        for batch in batches(IMAGES, BATCH_SIZE, (0, epoch)):
+            taken += 1
+            training, _ = step(training, batch, jax.random.fold_in(jax.random.key(0), taken))
+    jax.tree.map(np.testing.assert_array_equal, result.training.params, training.params)
+    assert without_speed(augmented().history) == without_speed(result.history)
+    assert without_speed(augmented(seed=1).history) != without_speed(result.history)
+    assert _step._cache_size() == before + 1
+
+
+def test_augmentation_is_for_training_alone() -> None:
+    result = augmented()
+    labels = evaluate(OBJECTIVE, *result.training[:2], IMAGES)
+    assert result.history[-1].train_loss == labels.loss
 
 
 def test_callbacks_see_every_epoch_and_the_way_there() -> None:

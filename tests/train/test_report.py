@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backprop_jax.data import Examples
 from backprop_jax.train import Epoch, save_report
 from backprop_jax.train.report import _spread
 from tests.train.tiny import clouds
@@ -22,6 +23,14 @@ def test_the_report_is_a_picture(tmp_path: Path, epochs: int) -> None:
     picture = imread(tmp_path / "report.png")
     assert picture.shape == (1155, 1760, 4)
     assert 0.02 < (picture[..., :3].min(-1) < 0.9).mean() < 0.6  # something is drawn, and most is paper
+
+
+def test_colours_long_names_and_many_classes_fit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    test = Examples(rng.uniform(size=(30, 4, 4, 3)), rng.integers(0, 50, 30))
+    names = tuple(f"a name longer than its picture, {number}" for number in range(50))
+    save_report(tmp_path / "report.png", "colours", HISTORY, test, rng.normal(size=(30, 50)), names)
+    assert (tmp_path / "report.png").stat().st_size > 10_000
 
 
 def test_a_failing_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,22 @@ def test_watch_sees_the_gradient() -> None:
     assert set(watched) == {"1", "4"}
 
 
+def shaken(key: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return x + jax.random.normal(key, x.shape), y[::-1]
+
+
+def test_a_step_with_augmentation_is_the_step_on_what_it_makes() -> None:
+    key = jax.random.key(4)
+    expected, expected_loss = make_step(OBJECTIVE, OPTIMIZER)(fresh(), shaken(key, *BATCH))
+    after, loss = make_step(OBJECTIVE, OPTIMIZER, augment=shaken)(fresh(), BATCH, key)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
+    jax.tree.map(
+        lambda ours, theirs: np.testing.assert_allclose(ours, theirs, atol=1e-5), after.params, expected.params
+    )
+    with pytest.raises(ValueError, match="a step with augmentation needs a key"):
+        make_step(OBJECTIVE, OPTIMIZER, augment=shaken)(fresh(), BATCH)
+
+
 def test_equal_values_share_one_compilation() -> None:
     make_step(OBJECTIVE, OPTIMIZER)(fresh(), BATCH)
     before = _step._cache_size()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, zeros
-from backprop_jax.layers.convolution.native import convolve, input_gradient, weight_gradient
+from backprop_jax.layers.convolution.products import convolve, gradients
 from backprop_jax.layers.windows import Padding, Window, pairs_of, per_axis, require_images, window_of
 
 __all__ = ["Conv"]
@@ -65,11 +65,10 @@ class Conv(Layer):
 
     def backward(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, w = residuals, params["w"]
-        window = self._window(x)
-        dparams = {"w": weight_gradient(x.astype(dy.dtype), dy, window, self.feature_group_count).astype(w.dtype)}
+        dx, dw = gradients(x.astype(dy.dtype), w.astype(dy.dtype), dy, self._window(x), self.feature_group_count)
+        dparams = {"w": dw.astype(w.dtype)}
         if self.use_bias:
             dparams["b"] = jnp.sum(dy, tuple(range(dy.ndim - 1))).astype(params["b"].dtype)
-        dx = input_gradient(dy, w.astype(dy.dtype), x.shape[1:-1], window, self.feature_group_count)
         return dparams, dx.astype(x.dtype)
 
     def _window(self, x: jax.Array) -> Window:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.train.atomic_file import atomic_file
+from backprop_jax.files.atomic_file import atomic_file
 
 
 def test_the_content_gets_its_name_at_the_end(tmp_path: Path) -> None:

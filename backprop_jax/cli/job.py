@@ -1,0 +1,183 @@
+"""What every training on the command line does: prove the gradients, train, test, and write what came of it."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jax
+from rich.console import Console
+
+from backprop_jax import optim
+from backprop_jax.cli import tables
+from backprop_jax.cli.flags import PROGRAM, TrainDigits, TrainImages
+from backprop_jax.cli.refused import Refused, refusing
+from backprop_jax.core import summarize
+from backprop_jax.core.objective import Supervised
+from backprop_jax.data import Examples, ImageDataset
+from backprop_jax.data.augmentation import Augmentation
+from backprop_jax.testing import cross_check
+from backprop_jax.train import (
+    Evaluation,
+    Fit,
+    Training,
+    confusion_matrix,
+    evaluate,
+    fit,
+    load_model,
+    save_history,
+    save_model,
+    save_report,
+    show_progress,
+    start,
+)
+from backprop_jax.train.step import GradientTransform
+
+__all__ = ["Job", "count_steps", "make_console", "run", "warm_up_and_decay"]
+
+CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
+TOLERANCE = 1e-3  # of a float32 gradient; right ones are within 1e-5, wrong ones beyond 1e-1
+MOST_COLUMNS = 20  # of a confusion matrix on the terminal
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one training differs in from another."""
+
+    flags: TrainDigits | TrainImages
+    dataset: ImageDataset  # as the model sees it
+    pictures: Examples  # the test images as people see them
+    objective: Supervised
+    optimizer: GradientTransform
+    augment: Augmentation | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)  # beside the flags, for the parameter file's header
+
+
+def make_console() -> Console:
+    """The terminal; in a file or a pipe a line stays one line."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
+def count_steps(flags: TrainDigits | TrainImages, dataset: ImageDataset) -> int:
+    """Steps of the whole training."""
+    if flags.batch_size > len(dataset.train):
+        raise Refused(f"--batch-size {flags.batch_size} is larger than the {len(dataset.train)} training images")
+    return flags.epochs * (len(dataset.train) // flags.batch_size)
+
+
+def warm_up_and_decay(peak: float, steps: int) -> Callable:
+    """The learning rate: up over the first twentieth of the steps, then down to 0 along a cosine."""
+    return optim.warmup_cosine_decay_schedule(0.0, peak, warmup_steps=steps // 20, decay_steps=max(steps, 1))
+
+
+def run(console: Console, job: Job) -> Fit | None:
+    """Do the job. With 0 epochs the model is only tested, and there is no result; Refused is raised for what fails."""
+    flags, dataset, objective = job.flags, job.dataset, job.objective
+    batch = dataset.train.x[: flags.batch_size], dataset.train.y[: flags.batch_size]
+    with refusing(ValueError, prefix=f"--model {flags.model}, images of shape {list(dataset.image_shape)}: "):
+        training = start(objective, job.optimizer, jax.random.key(flags.seed), batch)
+    if flags.params is not None:
+        with refusing(OSError, ValueError, prefix="--params: "):
+            params, state = load_model(flags.params, training.params, training.state)
+        training = training._replace(params=params, state=state)
+    if flags.epochs > 0:
+        _check_folder(flags.out)
+
+    console.print(_description(dataset))
+    console.print(f"\nModel, on batches of {flags.batch_size} images:")
+    tables.show_summary(console, summarize(objective.layer, batch[0]))
+    if flags.cross_check:
+        _prove(console, objective, training, dataset)
+    if flags.epochs == 0:
+        _test(console, objective, training, dataset)
+        return None
+
+    steps = count_steps(flags, dataset)
+    console.print(f"\nTraining, {steps:,} steps (Ctrl-C stops it and keeps what is learned):")
+    with show_progress(console, steps) as (on_epoch, on_progress), refusing(FloatingPointError, status=1):
+        trained = fit(
+            objective,
+            job.optimizer,
+            training,
+            dataset.train,
+            dataset.validation,
+            epochs=flags.epochs,
+            batch_size=flags.batch_size,
+            seed=flags.seed,
+            augment=job.augment,
+            on_epoch=on_epoch,
+            on_progress=on_progress,
+        )
+    _write_training(console, job, trained)  # before all else, for a Ctrl-C from here on ends the job
+    result = _test(console, objective, trained.training, dataset)
+    _write_report(console, job, trained, result)
+    if trained.interrupted:
+        epochs = f"{len(trained.history)} of {flags.epochs} epochs"
+        print(f"{PROGRAM}: interrupted after {epochs}; everything so far is written", file=sys.stderr)
+    return trained
+
+
+def _description(dataset: ImageDataset) -> str:
+    train, validation, test = (len(part) for part in (dataset.train, dataset.validation, dataset.test))
+    height, width, channels = dataset.image_shape
+    return (
+        f"{dataset.name}: {train + validation + test:,} images, {height}x{width} pixels, "
+        f"{'grey' if channels == 1 else 'colour'}, {dataset.classes} classes; "
+        f"{train:,} to train, {validation:,} to validate, {test:,} to test"
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder and a file in it, so that an hour of training is not lost to a typing error."""
+    with refusing(OSError, prefix=f"--out {folder} is no folder that can be written: "):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+def _prove(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> None:
+    """Print how far each hand-written gradient is from the oracles; refuse to train with a wrong one."""
+    examples = dataset.train[:CHECKED]
+    console.print(f"\nRelative difference of the hand-written gradient, on {CHECKED} images:")
+    checks = cross_check(objective, training.params, training.state, (examples.x, examples.y))
+    tables.show_cross_check(console, checks)
+    for check in checks:
+        if not check.against_jax_grad < TOLERANCE:
+            where = f"of layer {check.path}" if check.path else "of the whole objective"
+            raise Refused(f"the gradient {where} differs from jax.grad by {check.against_jax_grad:.1e}", status=1)
+
+
+def _test(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> Evaluation:
+    result = evaluate(objective, training.params, training.state, dataset.test)
+    predicted = result.scores.argmax(-1)
+    right = int((predicted == dataset.test.y).sum())
+    console.print(f"\ntest accuracy {result.accuracy:.2%} ({right} of {len(dataset.test)}), loss {result.loss:.4f}")
+    if dataset.classes <= MOST_COLUMNS:
+        counts = confusion_matrix(dataset.test.y, predicted, dataset.classes)
+        console.print("\nConfusion matrix, predicted class by column:")
+        tables.show_confusion(console, counts, dataset.class_names)
+    return result
+
+
+def _write_training(console: Console, job: Job, trained: Fit) -> None:
+    notes = {name: str(value) for name, value in asdict(job.flags).items()} | dict(job.notes)
+    params, state, _ = trained.training
+    console.print()
+    _write(console, job.flags.out / "params.safetensors", lambda path: save_model(path, params, state, notes))
+    _write(console, job.flags.out / "history.csv", lambda path: save_history(path, trained.history))
+
+
+def _write_report(console: Console, job: Job, trained: Fit, result: Evaluation) -> None:
+    epochs = f"{len(trained.history)} epochs"
+    title = f"{job.dataset.name}, {job.flags.model}, {epochs}: test accuracy {result.accuracy:.2%}"
+    report = trained.history, job.pictures, result.scores, job.dataset.class_names
+    console.print()
+    _write(console, job.flags.out / "report.png", lambda path: save_report(path, title, *report))
+
+
+def _write(console: Console, path: Path, write: Callable[[Path], None]) -> None:
+    with refusing(OSError, prefix=f"{path} cannot be written: ", status=1):
+        write(path)
+    console.print(f"written: {path}")

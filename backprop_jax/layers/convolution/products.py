@@ -1,0 +1,68 @@
+"""The three products of a convolution, each in the form that is fast where it runs.
+
+XLA's convolution for CPUs mostly uses one thread, and a loop without vectors for weight gradients, groups and kernels of
+one pixel; its matrix product uses all threads. So on CPUs convolutions become matrix products and sums over taps.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from backprop_jax.layers.convolution import depthwise, native, phases, strips
+from backprop_jax.layers.windows import Window
+
+__all__ = ["convolve", "gradients"]
+
+NARROW = 32  # channels below which a matrix product of pixels and channels is slower than XLA's convolution
+
+
+def convolve(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Array:
+    """y."""
+    on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_convolve_on_cpu, native.convolve))
+    return lax.platform_dependent(x, w, cpu=on_cpu, default=elsewhere)
+
+
+def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups: int) -> tuple[jax.Array, jax.Array]:
+    """dx and dw."""
+    on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_gradients_on_cpu, _native_gradients))
+    return lax.platform_dependent(x, w, dy, cpu=on_cpu, default=elsewhere)
+
+
+def _native_gradients(
+    x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups: int
+) -> tuple[jax.Array, jax.Array]:
+    dx = native.input_gradient(dy, w, x.shape[1:-1], window, groups)
+    return dx, native.weight_gradient(x, dy, window, groups)
+
+
+def _convolve_on_cpu(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Array:
+    if groups == x.shape[-1] and groups > 1:
+        return depthwise.convolve(x, w, window)
+    if groups > 1:
+        form = jax.vmap(partial(_convolve_on_cpu, window=window, groups=1), -2, -2)
+        return _join(form(_by_group(x, groups), _by_group(w, groups)))
+    narrow = min(w.shape[-2:]) < NARROW and max(window.size) > 1
+    return native.convolve(x, w, window, groups) if narrow else phases.convolve(strips.convolve, x, w, window)
+
+
+def _by_group(array: jax.Array, groups: int) -> jax.Array:
+    """The last axis, of the weights too, in groups along the last but one."""
+    return array.reshape(*array.shape[:-1], groups, -1)
+
+
+def _join(array: jax.Array) -> jax.Array:
+    return array.reshape(*array.shape[:-2], -1)
+
+
+def _gradients_on_cpu(
+    x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups: int
+) -> tuple[jax.Array, jax.Array]:
+    if groups == x.shape[-1] and groups > 1:
+        return phases.gradients(depthwise.gradients, x, w, dy, window)
+    if groups > 1:
+        form = jax.vmap(partial(phases.gradients, strips.gradients, window=window), -2, -2)
+        dx, dw = form(*(_by_group(array, groups) for array in (x, w, dy)))
+        return _join(dx), _join(dw)
+    return phases.gradients(strips.gradients, x, w, dy, window)

@@ -1,0 +1,57 @@
+"""Weights by name in the trees of every framework, where all frameworks' modules have the same names.
+
+A name is a path of modules and a leaf: "layer1/0/conv1/w". Layouts are ours and flax's: dense (in, out), convolution
+(H, W, in, out). PyTorch and equinox have the axes of both the other way round, with the image's in their order.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["channels_first", "channels_last", "fill", "name_of", "named"]
+
+OF_NORMS = {"weight": "scale", "bias": "shift"}
+OF_OTHERS = {"weight": "w", "kernel": "w", "bias": "b"}
+CONNECTIONS = {"params", "skip", "branch"}  # which hold a module and add nothing to its name
+
+
+def name_of(path: str) -> str:
+    """The name of a leaf from its path in a framework: "layer1.0.bn1.weight" is "layer1/0/bn1/scale"."""
+    *modules, leaf = [part for part in path.replace(".", "/").split("/") if part not in CONNECTIONS]
+    translated = OF_NORMS if modules[-1].startswith("bn") else OF_OTHERS
+    return "/".join((*modules, translated.get(leaf, leaf)))
+
+
+def named(tree: Any, layout: Callable[[Any], Any] = lambda leaf: leaf) -> dict[str, Any]:
+    """The leaves of a JAX tree by name."""
+    import jax
+
+    return {_name(path): layout(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def fill(tree: Any, weights: Mapping[str, Any], layout: Callable[[Any], Any] = lambda leaf: leaf) -> Any:
+    """A JAX tree with the weights of these names in the place of its leaves, each in the shape of the leaf."""
+    import jax
+
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: layout(weights[_name(path)]).reshape(leaf.shape), tree)
+
+
+def _name(path: tuple) -> str:
+    import jax
+
+    return name_of(jax.tree_util.keystr(path, simple=True, separator="/"))
+
+
+def channels_first(leaf: Any) -> Any:
+    """A weight of ours as PyTorch and equinox have it: (H, W, in, out) to (out, in, H, W), (in, out) to (out, in)."""
+    return leaf.transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf.T
+
+
+def channels_last(leaf: Any) -> Any:
+    """The way back. Of equinox's biases (out, 1, 1) the axes of the image go."""
+    match leaf.ndim:
+        case 4:
+            return leaf.transpose(2, 3, 1, 0)
+        case 3:
+            return leaf.reshape(-1)
+        case _:
+            return leaf.T
