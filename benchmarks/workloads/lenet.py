@@ -142,5 +142,5 @@ WORKLOAD = Workload(
     name="lenet",
     title="LeNet, 28x28x1, SGD with momentum, float32",
     cases={"batch 128": partial(make_task, 128)},
-    builders=builders(our_model, flax_model, equinox_model, torch_model),
+    builders=builders(our_model, flax_model, equinox_model, torch_model, memory_format="contiguous_format"),
 )

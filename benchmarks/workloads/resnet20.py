@@ -211,7 +211,8 @@ def torch_model(depth: int) -> Any:
 
 def contestants(depth: int) -> dict[str, Builder]:
     """The builders of a network of this depth."""
-    return builders(*(partial(model, depth) for model in (our_model, flax_model, equinox_model, torch_model)))
+    models = (partial(model, depth) for model in (our_model, flax_model, equinox_model, torch_model))
+    return builders(*models, memory_format="channels_last")
 
 
 WORKLOAD = Workload(

@@ -37,7 +37,7 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
     ("arguments", "message"),
     [
         ("", "Missing subcommand: Expected one of {train}."),
-        ("train", "Missing subcommand: Expected one of {digits,images}."),
+        ("train", "Missing subcommand: Expected one of {digits, images}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),
         ("train digits --model cnn", "invalid choice 'cnn' for argument '--model'"),

@@ -25,7 +25,7 @@ CLASSES = ("cat", "dog")
 
 def tiny(classes: int) -> bp.Layer:
     """A network with batch normalization that compiles in a moment."""
-    return bp.chain(bp.Conv(4, (3, 3)), bp.BatchNorm(), bp.GlobalAvgPool(), bp.Dense(classes))
+    return bp.chain(bp.Conv(4, (3, 3), use_bias=False), bp.BatchNorm(), bp.GlobalAvgPool(), bp.Dense(classes))
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     out = tmp_path_factory.mktemp("out") / "new"
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as text:
         patch.setitem(job.MODELS, "resnet20", tiny)
-        options = "--epochs 2 --batch-size 8 --augment crop flip --cross-check".split()
+        options = ["--epochs", "2", "--batch-size", "8", "--augment", "crop", "flip"]
         assert main([*flags_of(folder), *options, "--out", str(out)]) == 0
     return out, text.getvalue()
 
@@ -61,7 +61,6 @@ def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
         r"notes\.txt: UnidentifiedImageError",
         r"pets: 40 images, 8x8 pixels, colour, 2 classes; 28 to train, 4 to validate, 8 to test",
         r"BatchNorm",
-        r"all +the whole objective",
         r"epoch   2   loss ",
         r"written: .*params\.safetensors",
         r"test accuracy \d+\.\d\d% \(\d of 8\), loss ",
@@ -85,7 +84,7 @@ def test_saved_parameters_can_be_tested_again(
     trained: tuple[Path, str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, text = trained
-    again = "--epochs 0 --batch-size 8 --params".split()
+    again = ["--epochs", "0", "--batch-size", "8", "--params"]
     assert main([*flags_of(folder), *again, str(out / "params.safetensors")]) == 0
     assert re.findall("test accuracy.*", capsys.readouterr().out) == re.findall("test accuracy.*", text)
 

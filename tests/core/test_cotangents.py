@@ -96,7 +96,11 @@ print("equal on", jax.device_count(), "devices")
 
 def test_gradients_on_eight_devices_are_those_of_one() -> None:
     """In a process of its own: the number of devices is fixed at the first use of JAX."""
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8",
+    }
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True, timeout=300)
     assert run.stdout == "equal on 8 devices\n", run.stderr
 

@@ -83,7 +83,11 @@ def sharded_steps() -> None:
 
 
 def test_sharded_state() -> None:
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8",
+    }
     program = f"from {__name__} import sharded_steps; sharded_steps()"
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=600)
     assert run.stdout.strip() == f"{len(CASES)} recipes equal on 8 devices", run.stderr[-3000:]

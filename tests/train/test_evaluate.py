@@ -25,7 +25,7 @@ def test_loss_and_accuracy_are_those_of_the_whole(batch_size: int | None) -> Non
 def test_large_images_come_in_small_batches() -> None:
     sizes = []
 
-    def first_pixels(params: tuple, x: jax.Array) -> jax.Array:
+    def first_pixels(x: jax.Array) -> jax.Array:
         sizes.append(len(x))
         return x[:, 0, :2, 0]
 

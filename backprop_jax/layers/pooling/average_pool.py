@@ -48,7 +48,7 @@ class AvgPool(Layer):
         window, count = self._window(spatial)
         total = pad(x.astype(jnp.promote_types(x.dtype, jnp.float32)), window, 0)
         for axis in reversed(range(len(spatial))):
-            total = sum(read(total, window, axis))
+            total = reduce(jnp.add, read(total, window, axis))
         return (total / count).astype(x.dtype), state, Static(spatial)
 
     def backward(self, params: PyTree, residuals: Static, dy: jax.Array) -> tuple[PyTree, jax.Array]:

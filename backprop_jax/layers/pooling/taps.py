@@ -80,6 +80,6 @@ def _taps(window: Window, shift: tuple[int, ...]) -> tuple[np.ndarray, np.ndarra
     offset = np.indices(window.strides) + column(shift) * column(window.strides)
     taps, rest = np.divmod(offset, column(window.dilation))
     reads = ((rest == 0) & (taps < column(window.size))).all(0)
-    number = np.ravel_multi_index(tuple(taps), window.size, mode="clip")
+    number = np.asarray(np.ravel_multi_index(tuple(taps), window.size, mode="clip"))
     beside = (1, *(length for stride in window.strides for length in (1, stride)), 1)
     return number.reshape(beside), reads.reshape(beside)

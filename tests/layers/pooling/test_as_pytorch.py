@@ -9,7 +9,7 @@ import pytest
 import backprop_jax as bp
 from tests.optim.oracle import QUICK
 
-# The pool, the spatial axes of x, y and dx, for x[i] = 36 (5 i² mod 11) and dy[o] = 36 (o + 1), one example and channel.
+# The pool, the spatial axes of x, y and dx, for one channel of x[i] = 36 (5 i² mod 11) and dy[o] = 36 (o + 1).
 # fmt: off
 CASES: list[tuple[bp.Layer, tuple[int, ...], list[int], list[int]]] = [
     (bp.MaxPool((3, 3), 2, 1), (5, 4),

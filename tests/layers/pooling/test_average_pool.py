@@ -38,4 +38,4 @@ def test_what_ceil_mode_adds_is_not_counted() -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match=r"floating point input, not int32\[1, 4, 1\]"):
-        bp.AvgPool((2,)).forward((), (), ids(1, 4, 1, below=3))
+        bp.AvgPool((2,)).forward((), (), jnp.asarray(ids(1, 4, 1, below=3)))

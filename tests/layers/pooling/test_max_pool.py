@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,7 +88,8 @@ def test_windows_of_one_tap_save_nothing() -> None:
 
 
 def test_equal_arguments_make_equal_layers() -> None:
-    assert bp.MaxPool([2, 2], strides=2, padding=1) == bp.MaxPool((2, 2), (2, 2), ((1, 1), (1, 1)))
+    as_list: Any = [2, 2]
+    assert bp.MaxPool(as_list, strides=2, padding=1) == bp.MaxPool((2, 2), (2, 2), ((1, 1), (1, 1)))
     assert repr(bp.MaxPool((2, 2))) == "MaxPool(window_shape=(2, 2))"
 
 
@@ -94,4 +97,4 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="window_dilation of 2 whole numbers, 1 or more"):
         bp.MaxPool((2, 2), window_dilation=0)
     with pytest.raises(ValueError, match=r"floating point input, not int32\[1, 4, 1\]"):
-        bp.MaxPool((2,)).forward((), (), ids(1, 4, 1, below=3))
+        bp.MaxPool((2,)).forward((), (), jnp.asarray(ids(1, 4, 1, below=3)))

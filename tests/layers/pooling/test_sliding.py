@@ -19,8 +19,8 @@ POOLS = [bp.MaxPool, bp.AvgPool]
         ({"window_shape": (2, 0)}, "window_shape of 2 whole numbers, 1 or more"),
         ({"window_shape": (2, 2), "strides": 0}, "strides of 2 whole numbers, 1 or more"),
         ({"window_shape": (2, 2), "strides": (1,)}, "strides of 2 whole numbers, 1 or more"),
-        ({"window_shape": (2, 2), "padding": "CIRCULAR"}, "needs padding SAME, VALID, or numbers, not 'CIRCULAR'"),
-        ({"window_shape": (2, 2), "padding": -1}, "needs padding of one number or pair for each of 2 axes, not -1"),
+        ({"window_shape": (2, 2), "padding": "CIRCULAR"}, "padding SAME, VALID, or numbers, not 'CIRCULAR'"),
+        ({"window_shape": (2, 2), "padding": -1}, "padding of one number or pair for each of 2 axes, not -1"),
     ],
 )
 def test_bad_hyper_parameters(pool: Any, arguments: dict[str, Any], message: str) -> None:
