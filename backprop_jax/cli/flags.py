@@ -132,8 +132,8 @@ class TrainImages:
     are normalized as in that run."""
 
     cross_check: bool = False
-    """Compare each layer's hand-written gradient with jax.grad and with central differences before training: two
-    compilations a layer, minutes for the deep models."""
+    """Compare each layer's hand-written gradient with jax.grad and with central differences before training: a
+    compilation a layer, minutes for the deep models."""
 
 
 def parse(argv: Sequence[str] | None) -> TrainDigits | TrainImages:

@@ -37,7 +37,7 @@ from backprop_jax.train.step import GradientTransform
 __all__ = ["Job", "count_steps", "make_console", "run", "warm_up_and_decay"]
 
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
-TOLERANCE = 1e-3  # of a float32 gradient; right ones are within 1e-5, wrong ones beyond 1e-1
+TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
 MOST_COLUMNS = 20  # of a confusion matrix on the terminal
 
 
@@ -140,7 +140,7 @@ def _check_folder(folder: Path) -> None:
 def _prove(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> None:
     """Print how far each hand-written gradient is from the oracles; refuse to train with a wrong one."""
     examples = dataset.train[:CHECKED]
-    console.print(f"\nRelative difference of the hand-written gradient, on {CHECKED} images:")
+    console.print(f"\nRelative difference of the hand-written gradient, on {CHECKED} images in float64:")
     checks = cross_check(objective, training.params, training.state, (examples.x, examples.y))
     tables.show_cross_check(console, checks)
     for check in checks:
@@ -170,7 +170,8 @@ def _write_training(console: Console, job: Job, trained: Fit) -> None:
 
 
 def _write_report(console: Console, job: Job, trained: Fit, result: Evaluation) -> None:
-    epochs = f"{len(trained.history)} epochs"
+    count = len(trained.history)
+    epochs = f"{count} epoch{'s' if count != 1 else ''}"
     title = f"{job.dataset.name}, {job.flags.model}, {epochs}: test accuracy {result.accuracy:.2%}"
     report = trained.history, job.pictures, result.scores, job.dataset.class_names
     console.print()

@@ -67,7 +67,7 @@ def show_cross_check(console: "Console", checks: Sequence) -> None:
         )
         for check in checks
     ]
-    columns = ("path", "layer", "from jax.grad (float32)", "from central differences (float64)")
+    columns = ("path", "layer", "from jax.grad", "from central differences")
     show_table(console, columns, rows, left=2)
 
 

@@ -69,7 +69,8 @@ def _load_data(console: Console, flags: TrainImages) -> ImageDataset:
             return data.mnist5k()
     skipped: list[tuple[Path, str]] = []
     with (
-        refusing(OSError, ValueError, ModuleNotFoundError, prefix=f"--data {flags.data}: ", status=1),
+        refusing(OSError, prefix=f"--data {flags.data}: ", status=1),
+        refusing(ValueError, ModuleNotFoundError, prefix="--data: ", status=1),
         _show_loading(console) as on_progress,
     ):
         dataset = data.image_folder(
@@ -79,7 +80,7 @@ def _load_data(console: Console, flags: TrainImages) -> ImageDataset:
             on_skip=lambda path, reason: skipped.append((path, reason)),
         )
     if skipped:
-        console.print(f"skipped {len(skipped):,} files that cannot be read as images:")
+        console.print(f"files skipped that cannot be read as images: {len(skipped):,}")
         for path, reason in skipped[:SHOWN]:
             console.print(f"  {path}: {reason}")
         if len(skipped) > SHOWN:

@@ -11,6 +11,7 @@ from backprop_jax.combinators.scan import scan
 from backprop_jax.combinators.select import select
 from backprop_jax.combinators.skip import skip
 from backprop_jax.combinators.spectral_normalization import spectral_norm
+from backprop_jax.combinators.stopped_gradient import stop_gradient
 from backprop_jax.combinators.weight_normalization import weight_norm
 from backprop_jax.combinators.with_backward import with_backward
 
@@ -27,6 +28,7 @@ __all__ = [
     "select",
     "skip",
     "spectral_norm",
+    "stop_gradient",
     "tie",
     "weight_norm",
     "with_backward",

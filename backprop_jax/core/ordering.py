@@ -6,7 +6,7 @@ from jax import lax
 
 from backprop_jax.core.layer import PyTree
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "zeros_after"]
 
 
 def in_order(first: PyTree, then: PyTree) -> tuple[PyTree, PyTree]:
@@ -20,6 +20,15 @@ def in_order(first: PyTree, then: PyTree) -> tuple[PyTree, PyTree]:
     # Before 0.11 XLA for CPU forgets the barrier when it orders instructions, so the dependence must be arithmetic.
     zero = _zero_of(arrays[0])
     return first, jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype) if _is_number(leaf) else leaf, then)
+
+
+def zeros_after(array: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike) -> jax.Array:
+    """Zeros that XLA cannot make before `array`: where a loop writes its result, and not an hour earlier.
+
+    Within `shard_map` they vary over the mesh axes along which `array` does, as the result of such a loop will.
+    """
+    zeros = jnp.zeros(shape, dtype)
+    return zeros + _zero_of(array).astype(dtype) if array.size else zeros
 
 
 @jax.jit

@@ -17,7 +17,7 @@ from backprop_jax.layers.activations import (
     Tanh,
 )
 from backprop_jax.layers.affine import Affine
-from backprop_jax.layers.convolution import Conv
+from backprop_jax.layers.convolution import Conv, ConvTranspose
 from backprop_jax.layers.dense import Dense
 from backprop_jax.layers.drop_path import DropPath
 from backprop_jax.layers.dropout import Dropout
@@ -48,6 +48,7 @@ __all__ = [
     "BatchNorm",
     "Concatenate",
     "Conv",
+    "ConvTranspose",
     "Dense",
     "DropPath",
     "Dropout",

@@ -34,8 +34,7 @@ def cifar_resnet(
     The stages have 16, 32 and 64 channels, the second and third begin with stride 2; then come the mean over the image
     and a dense layer.
 
-    Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 32x32; any size does. Grey images need the axis of
-              channels: `chain(Reshape((H, W, 1)), cifar_resnet())`.
+    Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 32x32; any size does. Grey images are (B, H, W, 1).
     Params:   a dict, "conv1", "bn1", "layer1", "layer2", "layer3", "fc"; 269,722 numbers for depth 20 and 3 channels.
     Units:    `shortcut` is what stands beside a block that halves the image: "pad" takes every other pixel and adds
               channels of zeros (the paper's option A), "project" is a 1x1 convolution and a norm (B). With

@@ -15,7 +15,7 @@ def lenet(classes: int = 10) -> Chain:
     second convolution's 16 features sees all 6 of the first, logits for radial basis functions.
 
     Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 28x28 (the first convolution pads it to the paper's
-              32x32); 12x12 is the least. Grey images need the axis of channels: `chain(Reshape((28, 28, 1)), lenet())`.
+              32x32); 12x12 is the least. Grey images are (B, H, W, 1).
     Params:   a dict, "conv1", "conv2", "fc1", "fc2", "fc3" and empty ones; 61,706 numbers for 28x28x1 and 10 classes.
     Source:   LeCun, Bottou, Bengio & Haffner, 1998, Proceedings of the IEEE 86(11); weights before a ReLU start as in
               He et al., 2015, arXiv:1502.01852, eq. 10.

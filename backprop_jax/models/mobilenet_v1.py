@@ -18,7 +18,7 @@ def mobilenet(classes: int = 1000, width: float = 1.0) -> Chain:
     """The first MobileNet: a 3x3 convolution and 13 blocks of a depthwise 3x3 and a 1x1 one, norm and ReLU after each.
 
     Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 224x224, which it reduces by 32; any size does. Grey
-              images need the axis of channels: `chain(Reshape((H, W, 1)), mobilenet())`.
+              images are (B, H, W, 1).
     Params:   a dict, "conv", "norm", "block0", ..., "block12", "readout"; 4,231,976 numbers for width 1, 3 channels and
               1,000 classes.
     Units:    `width` multiplies the number of channels of every layer, rounded.

@@ -23,8 +23,8 @@ def resnet18(classes: int = 1000, zero_init_residual: bool = False) -> Chain:
     A 7x7 convolution and a max-pool, each of stride 2, four stages of two blocks of 64, 128, 256 and 512 channels, the
     mean over the image, and a dense layer.
 
-    Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 224x224; any size does. Grey images need the axis of
-              channels: `chain(Reshape((H, W, 1)), resnet18())`.
+    Shapes:   x (B, H, W, C) float -> logits (B, classes). Made for 224x224; any size does. Grey images
+              are (B, H, W, 1).
     Params:   a dict, "conv1", "bn1", "layer1", ..., "layer4", "fc" and empty ones; 11,689,512 numbers for 3 channels
               and 1,000 classes.
     Units:    with `zero_init_residual` the last scale of each branch starts at zero, and so each block as its shortcut.

@@ -1,7 +1,7 @@
 """A layer with everything that a check needs: parameters, state, an input and a cotangent, none of them special."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +97,7 @@ def random_direction(layer: Layer, case: Case, random: np.random.Generator) -> t
     return random_like(jax.eval_shape(partial(pull, layer), case.params, residuals, case.dy), random)
 
 
-def inner(cotangent: PyTree, tangent: PyTree) -> jax.Array:
+def inner(cotangent: PyTree, tangent: PyTree) -> Any:
     """The inner product over all leaves that the cotangent has; of NumPy arrays, by NumPy."""
 
     def product(left, right):

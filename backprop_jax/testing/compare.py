@@ -10,15 +10,20 @@ from backprop_jax.core.layer import PyTree
 __all__ = ["assert_close", "assert_same_types", "relative_error", "relative_errors"]
 
 
-def relative_errors(actual: PyTree, expected: PyTree) -> dict[str, float]:
-    """For each leaf, by path: the largest difference over the largest absolute value of the expected leaf."""
-    pairs = zip(_leaves(actual).items(), _leaves(expected).values(), strict=True)
-    return {path: _relative_error(left, right) for (path, left), right in pairs}
+def relative_errors(actual: PyTree, expected: PyTree, negligible: float = 0.0) -> dict[str, float]:
+    """For each leaf, by path: the largest difference over the largest absolute value of the expected leaf.
+
+    A leaf smaller than the part `negligible` of the tree's largest value is measured as if it had that size.
+    """
+    left, right = _leaves(actual), _leaves(expected)
+    least = max(negligible * max(map(_size, right.values()), default=0.0), float(np.finfo(np.float32).tiny))
+    pairs = zip(left.items(), right.values(), strict=True)
+    return {path: _relative_error(one, other, least) for (path, one), other in pairs}
 
 
-def relative_error(actual: PyTree, expected: PyTree) -> float:
-    """The largest of `relative_errors`, 0 for trees without leaves."""
-    return max(relative_errors(actual, expected).values(), default=0.0)
+def relative_error(actual: PyTree, expected: PyTree, negligible: float = 0.0) -> float:
+    """The largest of `relative_errors`, NaN if there is one among them, 0 for trees without leaves."""
+    return float(np.max([*relative_errors(actual, expected, negligible).values(), 0.0]))
 
 
 def assert_close(actual: PyTree, expected: PyTree, tolerance: float, what: str) -> float:
@@ -67,12 +72,15 @@ def _numeric(leaf: jax.Array) -> np.ndarray:
     return np.asarray(leaf).astype(np.complex128 if jnp.iscomplexobj(leaf) else np.float64)
 
 
-def _relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
+def _size(leaf: np.ndarray) -> float:
+    return float(np.max(np.abs(leaf), initial=0.0))
+
+
+def _relative_error(actual: np.ndarray, expected: np.ndarray, least: float) -> float:
     if actual.shape != expected.shape:
         return np.inf
     if not actual.size:
         return 0.0
-    scale = max(float(np.max(np.abs(expected))), float(np.finfo(np.float32).tiny))
     with np.errstate(invalid="ignore"):  # equal infinities do not differ, though inf - inf is no number
         difference = np.where(actual == expected, 0.0, np.abs(actual - expected))
-    return float(np.max(difference)) / scale
+    return float(np.max(difference)) / max(_size(expected), least)

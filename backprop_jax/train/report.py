@@ -1,7 +1,7 @@
 """A training on one page: curves, gradient norms, confusion matrix and the worst mistakes, in one PNG."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = ["save_report"]
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 GREY = "#666666"
+MOST_LINES = 16  # named beside their ends, beyond which the names would overlap
 MOST_NAMED = 40  # classes in the confusion matrix, beyond which names and counts are too small to read
 CONNECTOR = {"arrowstyle": "-", "alpha": 0.6, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0}
 STYLE: Any = {"font.size": 11, "axes.titlesize": 12, "axes.spines.top": False, "axes.spines.right": False}
@@ -71,7 +72,7 @@ def _curves(
         part: (color, style, [scale * getattr(row, f"{part}_{quantity}") for row in history])
         for part, color, style in (("train", BLUE, "-"), ("validation", ORANGE, "--"))
     }
-    _over_epochs(axes, history, lines, title, label, log)
+    _over_epochs(axes, history, lines, title, label, log, named=lines.keys())
 
 
 def _gradient_norms(axes: "Axes", history: Sequence[Epoch]) -> None:
@@ -81,14 +82,19 @@ def _gradient_norms(axes: "Axes", history: Sequence[Epoch]) -> None:
     # Dark to light with depth: it shows the order of the layers, and does not run out as single colours would.
     colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.8, len(layers)))
     lines = {
-        f"layer {layer}".strip(): (color, "-", [row.gradient_norms[layer] for row in history])
+        layer: (color, "-", [row.gradient_norms[layer] for row in history])
         for layer, color in zip(layers, colors, strict=True)
     }
-    _over_epochs(axes, history, lines, "gradient norm by layer path (log scale)", "{}", log=True)
+    places = np.linspace(0, len(layers) - 1, min(len(layers), MOST_LINES)).round().astype(int)
+    named = [layers[place] for place in places]
+    few = f", {len(named)} of {len(layers)} named" if len(named) < len(layers) else ""
+    _over_epochs(axes, history, lines, f"gradient norm by layer path (log scale){few}", "{}", log=True, named=named)
 
 
-def _over_epochs(axes: "Axes", history: Sequence[Epoch], lines: dict, title: str, label: str, log: bool) -> None:
-    """Lines, name -> (colour, style, values), each named beside its end instead of in a legend."""
+def _over_epochs(
+    axes: "Axes", history: Sequence[Epoch], lines: dict, title: str, label: str, log: bool, named: Collection[str]
+) -> None:
+    """Lines, name -> (colour, style, values), those in `named` named beside their ends instead of in a legend."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     axes.set_title(title, loc="left")
@@ -112,8 +118,8 @@ def _over_epochs(axes: "Axes", history: Sequence[Epoch], lines: dict, title: str
     axes.set_ylim(*axes.get_ylim())  # fixed, because the places of the names depend on it
 
     to_fraction = axes.transData + axes.transAxes.inverted()
-    ends = {name: to_fraction.transform((epochs[-1], values[-1]))[1] for name, (_, _, values) in lines.items()}
-    for name, height in _spread(ends, gap=min(0.055, 1 / len(lines))).items():
+    ends = {name: to_fraction.transform((epochs[-1], lines[name][2][-1]))[1] for name in named}
+    for name, height in _spread(ends, gap=0.055).items():
         color, _, values = lines[name]
         axes.annotate(
             label.format(name, values[-1]),
@@ -122,7 +128,7 @@ def _over_epochs(axes: "Axes", history: Sequence[Epoch], lines: dict, title: str
             textcoords="axes fraction",
             va="center",
             color=color,
-            fontsize=11 if len(lines) < 18 else 8,
+            fontsize=11,
             arrowprops=CONNECTOR | {"color": color},
             annotation_clip=False,
         )
@@ -181,15 +187,15 @@ def _worst(figure: "SubFigure", test: Examples, scores: np.ndarray, class_names:
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, row in zip(panels.flat, order.tolist(), strict=False):
-        predicted = int(probabilities[row].argmax())
-        right = predicted == test.y[row]
-        actual, answer = _short(class_names[test.y[row]]), _short(class_names[predicted])
+        label, predicted = int(test.y[row]), int(probabilities[row].argmax())
+        right = predicted == label
+        actual, answer = _short(class_names[label]), _short(class_names[predicted])
         confidence = f"{probabilities[row, predicted]:.0%}{', right' if right else ''}"
         long = len(actual + answer) > 6
         axes.imshow(test.x[row], cmap="gray", vmin=0, vmax=1)
         axes.set_title(
             f"{actual}\nread as {answer}\n{confidence}" if long else f"{actual}, read as {answer}\n{confidence}",
-            fontsize=9 if long else 11,
+            fontsize=8 if long else 11,
             color=GREY if right else ORANGE,
         )
 

@@ -78,6 +78,13 @@ COMBINATORS = [
     # In train mode the vectors move with the kernel and are held constant, so differences tell another derivative.
     Row("spectral_norm", bp.spectral_norm(bp.Dense(4), 2), normal(3, 5), {"smooth": False}),
     Row("spectral_norm", bp.eval_mode(bp.spectral_norm(bp.chain(bp.Dense(2)))), normal(1, 3)),
+    # Held constant, so differences tell another derivative.
+    Row(
+        "stop_gradient",
+        bp.chain(bp.stop_gradient(bp.Dense(4)), bp.Tanh(), bp.Dense(2)),
+        normal(3, 5),
+        {"smooth": False},
+    ),
     Row("tie", bp.tie(bp.chain(bp.Dense(4), bp.Tanh(), bp.Dense(5)), "2/w", "0/w", jnp.transpose), normal(3, 5)),
     Row("tie", bp.tie(bp.chain(bp.Embedding(6, 4), bp.Dense(6)), "1/w", "0/table", jnp.transpose), ids(3, 2, below=6)),
     Row("tie", bp.tie(deep, "2", "0"), normal(3, 6)),

@@ -57,7 +57,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
     parts = [
-        r"skipped 1 files that cannot be read as images:",
+        r"files skipped that cannot be read as images: 1",
         r"notes\.txt: UnidentifiedImageError",
         r"pets: 40 images, 8x8 pixels, colour, 2 classes; 28 to train, 4 to validate, 8 to test",
         r"BatchNorm",

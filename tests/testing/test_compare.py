@@ -12,6 +12,16 @@ def test_errors_are_relative_to_the_largest_value_of_the_leaf() -> None:
     assert relative_error((), ()) == 0.0
 
 
+def test_small_leaves_may_be_measured_on_the_scale_of_the_largest() -> None:
+    actual, expected = {"a": np.array([3e-9]), "b": np.array([2.0])}, {"a": np.array([1e-9]), "b": np.array([2.0])}
+    assert relative_error(actual, expected) == pytest.approx(2.0)
+    assert relative_error(actual, expected, negligible=1e-6) == pytest.approx(1e-3)
+
+
+def test_a_relative_error_of_nan_is_not_lost_among_others() -> None:
+    assert np.isnan(relative_error([np.ones(1), np.array([np.nan])], [np.ones(1), np.ones(1)]))
+
+
 def test_nan_and_other_shapes_never_pass() -> None:
     with pytest.raises(AssertionError, match=r"what: relative error above 1e\+00 in \['a'\]: nan"):
         assert_close({"a": np.array([np.nan])}, {"a": np.array([1.0])}, 1.0, "what")

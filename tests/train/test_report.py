@@ -5,7 +5,7 @@ import pytest
 
 from backprop_jax.data import Examples
 from backprop_jax.train import Epoch, save_report
-from backprop_jax.train.report import _spread
+from backprop_jax.train.report import MOST_LINES, _gradient_norms, _spread
 from tests.train.tiny import clouds
 
 TEST = clouds().test
@@ -23,6 +23,18 @@ def test_the_report_is_a_picture(tmp_path: Path, epochs: int) -> None:
     picture = imread(tmp_path / "report.png")
     assert picture.shape == (1155, 1760, 4)
     assert 0.02 < (picture[..., :3].min(-1) < 0.9).mean() < 0.6  # something is drawn, and most is paper
+
+
+def test_of_many_layers_some_are_named() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    norms = {f"block{number}/conv": 1.0 + number for number in range(100)}
+    _gradient_norms(axes, [HISTORY[0]._replace(gradient_norms=norms)])
+    names = [text.get_text() for text in axes.texts]
+    assert len(axes.lines) == 100
+    assert len(set(names)) == MOST_LINES
+    assert {"block0/conv", "block99/conv"} < set(names) < set(norms)
 
 
 def test_colours_long_names_and_many_classes_fit(tmp_path: Path) -> None:

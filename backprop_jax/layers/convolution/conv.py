@@ -7,8 +7,17 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, zeros
+from backprop_jax.layers.convolution.geometry import (
+    first_params,
+    freeze,
+    require_channels,
+    require_divisible,
+    unwrap,
+    window_on,
+    wrap,
+)
 from backprop_jax.layers.convolution.products import convolve, gradients
-from backprop_jax.layers.windows import Padding, Window, pairs_of, per_axis, require_images, window_of
+from backprop_jax.layers.windows import Padding, require_images
 
 __all__ = ["Conv"]
 
@@ -17,21 +26,21 @@ __all__ = ["Conv"]
 class Conv(Layer):
     """Convolution over one, two or three spatial axes, as many as `kernel_size` has entries.
 
-        y[b, o, f] = Σ_t Σ_c x[b, o stride + t dilation - before, c] w[t, c, f] + b[f]
+        y[o] = Σ_t x[o stride + t dilation - before] w[t] + b
 
-    Shapes:   x (B, *N, C) float -> y (B, *M, F), F = features.   Params: w (*kernel_size, C/G, F), b (F,), with
-              G = feature_group_count: each group of C/G channels gives F/G features; G = C is the depthwise one.
-              State: none.
+    Shapes:   x (B, *N, C) float -> y (B, *M, F), F = features.   State: none.
+    Params:   w (*kernel_size, C / G, F), b (F,), G = feature_group_count: C / G channels give F / G features in each
+              group; with G = C it is the depthwise convolution. w is not flipped: this is a correlation.
     Saves:    x.
-    Backward: dx[i] = Σ_t dy[o] w[t]ᵀ over the o, t that read i,   dw[t] = Σ_o x[o stride + t dilation - before] dy[o]ᵀ,
+    Backward: dx[i] = Σ_t dy[o] w[t]ᵀ over the o that read i by t,   dw[t] = Σ_o x[o stride + t dilation - before]ᵀ dy[o],
               db = Σ dy over all axes but the last
-    Units:    `padding` is "SAME" (ceil(N / stride) places), "VALID" (none), "CIRCULAR" (the other end of the axis, places
-              as for SAME), or one number or pair (before, after) for each axis, in elements of zeros; `kernel_dilation`
-              is the distance of two taps.
-    Raises:   ValueError for hyper-parameters that are no sizes, channels or features that the groups do not divide, an
+    Units:    `padding` is "SAME" (zeros, so that there are ceil(N / stride) places), "VALID" (none), "CIRCULAR" (from
+              the other end of the axis, with as many places as SAME), or zeros by number: one for all sides, or one
+              number or pair (before, after) for each axis. `kernel_dilation` is the distance of two taps.
+    Raises:   ValueError for hyper-parameters that are no sizes, groups that do not divide channels and features, an
               input of another rank or number of channels, and a window larger than the padded input.
-    Source:   LeCun et al., 1989, Neural Computation 1(4); Krizhevsky et al., 2012, for groups; Yu & Koltun, 2016,
-              arXiv:1511.07122, for dilation.
+    Source:   LeCun et al., 1989, Neural Computation 1(4). Groups: Krizhevsky et al., 2012; dilation: Yu & Koltun, 2016,
+              arXiv:1511.07122.
     """
 
     features: int
@@ -45,34 +54,28 @@ class Conv(Layer):
     bias_init: Initializer = zeros()
 
     def __post_init__(self) -> None:
-        pass
+        freeze(self)
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         require_images(self, x, len(self.kernel_size))
-        w_key, b_key = jax.random.split(key)
-        dtype = jnp.promote_types(x.dtype, jnp.float32)
+        require_divisible(self, x)
         shape = (*self.kernel_size, x.shape[-1] // self.feature_group_count, self.features)
-        params = {"w": self.kernel_init(w_key, shape, dtype)}
-        if self.use_bias:
-            params["b"] = self.bias_init(b_key, (self.features,), dtype)
-        return params, ()
+        return first_params(self, key, shape, x.dtype), ()
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, jax.Array]:
-        w = params["w"]
-        dtype = jnp.result_type(x, w)
-        y = convolve(x.astype(dtype), w.astype(dtype), self._window(x), self.feature_group_count)
+        require_images(self, x, len(self.kernel_size))
+        w, groups = params["w"], self.feature_group_count
+        require_channels(self, x, w.shape[-2] * groups)
+        dtype, wrapped = jnp.result_type(x, w), wrap(self, x)
+        window = window_on(self, wrapped.shape[1:-1])
+        y = convolve(wrapped.astype(dtype), w.astype(dtype), window, groups)
         return (y + params["b"] if self.use_bias else y), state, x
 
     def backward(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
-        x, w = residuals, params["w"]
-        dx, dw = gradients(x.astype(dy.dtype), w.astype(dy.dtype), dy, self._window(x), self.feature_group_count)
+        x, w = wrap(self, residuals).astype(dy.dtype), params["w"]
+        window = window_on(self, x.shape[1:-1])
+        dx, dw = gradients(x, w.astype(dy.dtype), dy, window, self.feature_group_count)
         dparams = {"w": dw.astype(w.dtype)}
         if self.use_bias:
             dparams["b"] = jnp.sum(dy, tuple(range(dy.ndim - 1))).astype(params["b"].dtype)
-        return dparams, dx.astype(x.dtype)
-
-    def _window(self, x: jax.Array) -> Window:
-        rank = len(self.kernel_size)
-        strides, dilation = (per_axis("Conv", "s", value, rank) for value in (self.strides, self.kernel_dilation))
-        padding = pairs_of("Conv", self.padding, rank, ("SAME", "VALID"))
-        return window_of(self, x.shape[1:-1], self.kernel_size, strides, padding, dilation)
+        return dparams, unwrap(self, dx).astype(residuals.dtype)

@@ -30,7 +30,7 @@ def convolve(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Arr
 
 
 def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window: Window, groups: int) -> jax.Array:
-    """dx[i] = Σ_t dy[o] w[t] over the o with i = o stride + t dilation - before: dy spread out by the stride, w flipped."""
+    """dx[i] = Σ_t dy[o] w[t], i = o stride + t dilation - before: dy spread out by the stride, w flipped."""
     axes, rank = _axes(window), len(window.size)
     spread = [(places - 1) * stride + 1 for places, stride in zip(dy.shape[1:-1], window.strides, strict=True)]
     padding = [
@@ -53,7 +53,7 @@ def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window
 
 
 def weight_gradient(x: jax.Array, dy: jax.Array, window: Window, groups: int) -> jax.Array:
-    """dw[t] = Σ_o x[o stride + t dilation - before] dy[o]: dy as the window, batch and channels in each other's place."""
+    """dw[t] = Σ_o x[o stride + t dilation - before] dy[o]: dy is the window, batch and channels change places."""
     axes = _axes(window)
     spread = [(places - 1) * stride + 1 for places, stride in zip(dy.shape[1:-1], window.strides, strict=True)]
     padding = [

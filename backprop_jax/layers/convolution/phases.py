@@ -1,7 +1,7 @@
 """A strided convolution as a sum of convolutions of stride 1, one a phase.
 
-A tap reads places that are all in one phase of the stride: elements `phase, phase + stride, phase + 2 stride, …`. So x is
-taken apart into its phases and w into the taps that read each, and no product is computed that is thrown away after.
+A tap reads places that are all in one phase of the stride: elements `phase, phase + stride, phase + 2 stride, …`. So x
+is taken apart into its phases and w into the taps that read each, and no product is computed that is then thrown away.
 """
 
 from collections.abc import Callable

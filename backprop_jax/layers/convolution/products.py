@@ -1,7 +1,7 @@
 """The three products of a convolution, each in the form that is fast where it runs.
 
-XLA's convolution for CPUs mostly uses one thread, and a loop without vectors for weight gradients, groups and kernels of
-one pixel; its matrix product uses all threads. So on CPUs convolutions become matrix products and sums over taps.
+XLA's convolution for CPUs mostly uses one thread, and a loop without vectors for weight gradients, groups and kernels
+of one pixel; its matrix product uses all threads. So on CPUs convolutions become matrix products and sums over taps.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ from jax import lax
 from backprop_jax.layers.convolution import depthwise, native, phases, strips
 from backprop_jax.layers.windows import Window
 
-__all__ = ["convolve", "gradients"]
+__all__ = ["convolve", "gradients", "input_gradient"]
 
 NARROW = 32  # channels below which a matrix product of pixels and channels is slower than XLA's convolution
 
@@ -28,6 +28,12 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups:
     """dx and dw."""
     on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_gradients_on_cpu, _native_gradients))
     return lax.platform_dependent(x, w, dy, cpu=on_cpu, default=elsewhere)
+
+
+def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window: Window, groups: int) -> jax.Array:
+    """dx alone, for x of these lengths: the convolution's adjoint."""
+    x = jnp.zeros((len(dy), *spatial, w.shape[-2] * groups), dy.dtype)  # only dw reads it, which XLA drops
+    return gradients(x, w, dy, window, groups)[0]
 
 
 def _native_gradients(

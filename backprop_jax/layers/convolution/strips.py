@@ -1,9 +1,9 @@
 """The products of a convolution of stride 1 as matrix products over strips of pixels: what is fast on CPUs.
 
 A few images at a time are laid out as one strip, pixel after pixel, with enough zeros between rows and between images
-that a tap is a constant distance along the strip. Taps are split in two: the inner ones, along the last axis, are put side
-by side in the channels of the operand, the outer ones in the columns of the result, which are then shifted and added. Each
-pixel is so copied as often as there are inner taps, not once a tap as by im2col, and the matrices are as wide as can be.
+that a tap is a constant distance along the strip. Taps are split in two: inner ones, along the last axes, which are put
+side by side in the channels of the operand, and outer ones in the columns of the result, which are shifted and added.
+So a pixel is copied as often as there are inner taps, not once a tap as by im2col, and the matrices are square.
 
 With X the strip of x, D that of dy, and offsets such that tap (i, j) of place q reads pixel q + i + j:
 
@@ -11,7 +11,7 @@ With X the strip of x, D that of dy, and offsets such that tap (i, j) of place q
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
 from operator import add
@@ -21,9 +21,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.core.layer import PyTree
+from backprop_jax.core.ordering import zeros_after
 from backprop_jax.layers.windows import Window
 
-__all__ = ["by_chunk", "convolve", "gradients", "images_a_chunk"]
+__all__ = ["by_chunk", "convolve", "gradients"]
 
 # Elements of x at a time: with its copies it stays in a cache of a few MB. Fewer cost loop overhead.
 CHUNK = 2**18
@@ -75,15 +77,16 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     flat = w.reshape(len(strip.outer), len(strip.inner), *w.shape[-2:])
     columns = flat.transpose(1, 2, 0, 3).reshape(-1, len(strip.outer) * w.shape[-1])  # (inner C, outer F)
 
-    def some(x: jax.Array) -> jax.Array:
+    def some(_: tuple, x: jax.Array) -> tuple[tuple, jax.Array]:
         pixels = len(x) * math.prod(strip.pitch)
         laid = strip.lay(x, strip.gap, 0, max(strip.outer) + max(strip.inner))
         rows = _side_by_side(laid, strip.inner, pixels + max(strip.outer))
         y = _shift_and_add(rows @ columns, strip.outer, pixels)
-        return strip.lift(y, (0,) * len(strip.gap), window.places(x.shape[1:-1]))
+        return (), strip.lift(y, (0,) * len(strip.gap), places)
 
-    y = lax.map(some, by_chunk(x, images_a_chunk(x, window)))
-    return y.reshape(len(x), *y.shape[2:])
+    places = window.places(x.shape[1:-1])
+    y = zeros_after(x, (len(x), *places, features), x.dtype)
+    return by_chunk(window, some, (), (x,), y)[1]
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
@@ -94,8 +97,7 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
     columns = w.reshape(*taps, channels, features).transpose(1, 3, 0, 2).reshape(taps[1] * features, -1)
     most_outer, most_inner = max(strip.outer), max(strip.inner)
 
-    def some(dw: jax.Array, images: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        x, dy = images
+    def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
         pixels = len(x) * math.prod(strip.pitch)
         whole = most_outer + pixels + most_inner  # q from -most_outer on
         laid = strip.lay(dy, (0,) * len(strip.gap), most_outer + most_inner, most_inner)
@@ -105,11 +107,10 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
         dx = _shift_and_add(dy_rows @ columns, [most_outer - outer for outer in strip.outer], pixels)
         return dw + x_rows.T @ dy_rows, strip.lift(dx, strip.gap, x.shape[1:-1])
 
-    images = images_a_chunk(x, window)
-    start = jnp.zeros((taps[0] * channels, taps[1] * features), jnp.result_type(x, dy))
-    dw, dx = lax.scan(some, start, (by_chunk(x, images), by_chunk(dy, images)))
+    dw = zeros_after(dy, (taps[0] * channels, taps[1] * features), dy.dtype)
+    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after(dy, x.shape, dy.dtype))
     by_tap = dw.reshape(taps[0], channels, taps[1], features).transpose(0, 2, 1, 3)
-    return dx.reshape(x.shape), by_tap.reshape(w.shape)
+    return dx, by_tap.reshape(w.shape)
 
 
 def _inner_axes(window: Window, inner_cost: int, outer_cost: int) -> int:
@@ -122,17 +123,23 @@ def _inner_axes(window: Window, inner_cost: int, outer_cost: int) -> int:
     return min(range(len(window.size) + 1), key=copies)
 
 
-def images_a_chunk(x: jax.Array, window: Window) -> int:
-    """The most images that divide the batch and are few enough to stay in the cache with their copies."""
-    if math.prod(window.size) == 1:
-        return len(x)  # nothing is copied
-    most = max(1, CHUNK // max(1, math.prod(x.shape[1:])))
-    return next(images for images in range(min(most, len(x)), 0, -1) if len(x) % images == 0)
+def by_chunk(
+    window: Window, fn: Callable, total: PyTree, arrays: tuple[jax.Array, ...], out: jax.Array
+) -> tuple[PyTree, jax.Array]:
+    """`total, y = fn(total, *images)` for a few images of each array at a time, y written into `out`."""
+    batch = len(arrays[0])
+    most = CHUNK // max(1, math.prod(arrays[0].shape[1:])) if math.prod(window.size) > 1 else batch
+    count = next((size for size in range(min(most, batch), 1, -1) if batch % size == 0), 1)
 
+    def step(carry: tuple[PyTree, jax.Array], start: jax.Array) -> tuple[tuple[PyTree, jax.Array], None]:
+        total, out = carry
+        chunks = (lax.dynamic_slice_in_dim(array, start, count) for array in arrays)
+        total, y = fn(total, *chunks)
+        return (total, lax.dynamic_update_slice_in_dim(out, y, start, 0)), None
 
-def by_chunk(images: jax.Array, count: int) -> jax.Array:
-    """(B, ...) -> (B / count, count, ...)."""
-    return images.reshape(len(images) // count, count, *images.shape[1:])
+    if batch > 0:
+        (total, out), _ = lax.scan(step, (total, out), jnp.arange(0, batch, count))
+    return total, out
 
 
 def _side_by_side(strip: jax.Array, offsets: Sequence[int], length: int) -> jax.Array:

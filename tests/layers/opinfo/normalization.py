@@ -1,0 +1,83 @@
+"""The samples of normalizations. Each translator has the signature of its function in `torch.nn.functional`.
+
+A weight or bias of None is a scale of ones or a shift of zeros, whose gradient has nothing to be compared with.
+"""
+
+import numpy as np
+
+import backprop_jax as bp
+from tests.layers.opinfo.expressed import Expressed, Tensor, flat, images
+
+__all__ = ["MOMENTUM", "NEGATIVE", "NO_CHANNELS", "ONE_VALUE", "batch_norm", "group_norm", "instance_norm", "layer_norm"]
+
+MOMENTUM = "a momentum outside [0, 1] makes running statistics that are no mean: refused"
+NEGATIVE = "a negative eps: refused"
+NO_CHANNELS = "an input of one axis has no axis of channels beside the batch: refused"
+ONE_VALUE = "one value a group is normalized to zero whatever it is: refused"
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Expressed | str:
+    if input.ndim < 2:
+        return NO_CHANNELS
+    if training and not 0 <= momentum <= 1:  # in eval mode it is not used
+        return MOMENTUM
+    layer = bp.BatchNorm(momentum=1 - momentum if training else 0.9, eps=eps, train=training)
+    running = {} if running_mean is None else {"mean": running_mean, "var": running_var}
+    return _expressed(layer, input, weight, bias, running)
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Expressed | str:
+    return NEGATIVE if eps < 0 else _expressed(bp.GroupNorm(num_groups, eps), input, weight, bias)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Expressed | str:
+    # With use_input_stats the running statistics are kept for another time: neither value nor gradient needs them.
+    assert use_input_stats
+    return _expressed(bp.InstanceNorm(eps), input, weight, bias)
+
+
+def layer_norm(
+    input: Tensor, normalized_shape, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Expressed | str:
+    if eps < 0:
+        return NEGATIVE
+    width = int(np.prod(normalized_shape))
+    rest = input.shape[: input.ndim - len(normalized_shape)]
+
+    def layout(array: np.ndarray) -> np.ndarray:  # the normalized axes as one
+        return array.reshape(*rest, width)
+
+    given, constants = _params(width, weight, bias)
+    return Expressed(bp.LayerNorm(eps), input, layout, given, constants)
+
+
+def _expressed(
+    layer: bp.Layer, x: Tensor, weight: Tensor | None, bias: Tensor | None, running: dict[str, Tensor] | None = None
+) -> Expressed:
+    given, constants = _params(x.shape[1], weight, bias)
+    return Expressed(layer, x, images(x.ndim - 2), given, constants, running or {})
+
+
+def _params(width: int, weight: Tensor | None, bias: Tensor | None) -> tuple[dict, dict]:
+    given = {name: (part, flat) for name, part in (("scale", weight), ("shift", bias)) if part is not None}
+    return given, {"scale": np.ones(width), "shift": np.zeros(width)}
