@@ -1,6 +1,7 @@
 """Composition, and with it the chain rule."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 
@@ -8,6 +9,7 @@ from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.core.ordering import in_order
+from backprop_jax.core.static import Static
 
 __all__ = ["Chain", "chain"]
 
@@ -26,7 +28,10 @@ class Chain(Layer):
 
         y = f_n(... f_2(f_1(x)))
 
-    Params, state: one entry a layer.   Saves: what its layers save, nothing of its own.
+    Params, state: one entry a layer.
+    Saves:    what its layers save, but not the output of a layer that can tell it again from its own residuals by a
+              method `output(params, residuals)`, as the norms can: a norm and a layer that saves its input save one
+              array instead of two.
     Backward: dx = f_1'ᵀ(f_2'ᵀ(... f_n'ᵀ dy)): each layer's dx is the dy of the layer before it.
     """
 
@@ -44,11 +49,12 @@ class Chain(Layer):
         return self.children.pack(params), self.children.pack(state)
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        new_state, residuals = [], []
+        new_state, residuals, told_again = [], [], False
         for layer, layer_params, layer_state in self.children.zip(params, state):
-            x, layer_state, layer_residuals = layer.forward(layer_params, layer_state, x)
+            y, layer_state, layer_residuals = layer.forward(layer_params, layer_state, x)
             new_state.append(layer_state)
-            residuals.append(layer_residuals)
+            residuals.append(_without(x, layer_residuals) if told_again else layer_residuals)
+            x, told_again = y, hasattr(layer, "output")
         return x, self.children.pack(new_state), self.children.pack(residuals)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
@@ -56,6 +62,8 @@ class Chain(Layer):
         calls = self.children.zip(params, residuals)
         first_with_params = next((i for i, (_, own, _) in enumerate(calls) if jax.tree.leaves(own)), len(calls))
         for i, (layer, layer_params, layer_residuals) in reversed(list(enumerate(calls))):
+            if isinstance(layer_residuals, _Shortened) and jax.tree.leaves(dy):
+                layer_residuals = _with_input(layer_residuals, *calls[i - 1], dy)
             layer_dparams, dy = pull(layer, layer_params, layer_residuals, dy)
             if i > first_with_params:
                 # Parameters are read for dx, and an optimizer writes their update over them. Unless the gradient waits
@@ -63,3 +71,29 @@ class Chain(Layer):
                 dy, layer_dparams = in_order(dy, layer_dparams)
             dparams.append(layer_dparams)
         return self.children.pack(reversed(dparams)), dy
+
+
+class _Shortened(NamedTuple):
+    """Residuals without the leaves that are the layer's input."""
+
+    kept: tuple[jax.Array, ...]
+    places: Static  # the structure, and for each of its leaves whether it is the input
+
+
+def _without(x: PyTree, residuals: PyTree) -> PyTree:
+    leaves, structure = jax.tree.flatten(residuals)
+    is_input = tuple(leaf is x for leaf in leaves)
+    if not any(is_input):
+        return residuals
+    kept = tuple(leaf for leaf, told_again in zip(leaves, is_input, strict=True) if not told_again)
+    return _Shortened(kept, Static((structure, is_input)))
+
+
+def _with_input(shortened: _Shortened, layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> PyTree:
+    """All residuals, from those of the layer before."""
+    # Not before dy is there, or XLA would see the same expression twice and keep the first result alive after all.
+    _, residuals = in_order(dy, residuals)
+    x = layer.output(params, residuals)  # type: ignore[attr-defined]
+    structure, is_input = shortened.places.value
+    kept = iter(shortened.kept)
+    return structure.unflatten(x if told_again else next(kept) for told_again in is_input)

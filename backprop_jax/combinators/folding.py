@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.combinators.chain import Chain, chain
@@ -17,14 +18,14 @@ from backprop_jax.core.rewrite import rewrite
 from backprop_jax.core.static import Static
 from backprop_jax.layers.activations import ReLU
 from backprop_jax.layers.affine import Affine
-from backprop_jax.layers.convolution import Conv
+from backprop_jax.layers.convolution import Conv, ConvTranspose
 from backprop_jax.layers.dense import Dense
 from backprop_jax.layers.join import Identity
 from backprop_jax.layers.normalization.batch_norm import BatchNorm
 
 __all__ = ["fold_batch_norm"]
 
-Linear = Dense | Conv  # each with w (..., F) and, if it has one, b (F,)
+Linear = Dense | Conv | ConvTranspose  # each with w (..., F or F/G) and, if it has one, b (F,)
 Cell = tuple[Layer, PyTree, PyTree]  # a layer with its parameters and its state
 
 
@@ -34,7 +35,7 @@ def fold_batch_norm(model: Layer, params: PyTree, state: PyTree) -> Cell:
         scale' = scale / sqrt(var + eps),   shift' = shift - mean scale'
         BatchNorm(x w + b) = x (scale' w) + (scale' b + shift')
 
-    A batch norm that follows a Dense or Conv in a chain goes into its w and b, which is added where
+    A batch norm that follows a Dense, Conv or ConvTranspose in a chain goes into its w and b, which is added where
     there was none. Any other becomes an `Affine` layer, with scale' and shift'. A ReLU that it applied stays behind in
     its place, or else an `Identity`, which costs nothing: so no other layer changes its path, and the other parameters
     of the model keep their names in files. Chains within chains are one chain; all combinators are searched. A
@@ -99,8 +100,13 @@ def _affine(norm: BatchNorm, params: PyTree, state: PyTree) -> PyTree:
 def _scaled(layer: Layer, params: PyTree, state: PyTree, affine: PyTree) -> Cell:
     """A linear layer followed by an affine one, as one."""
     w, scale, shift = params["w"], affine["scale"], affine["shift"]
+    factors = scale
+    if isinstance(layer, ConvTranspose):
+        # w (*K, C, F/G): its last axis counts the features of the group that the channel is in.
+        by_group = scale.reshape(layer.feature_group_count, -1)
+        factors = jnp.repeat(by_group, w.shape[-2] // layer.feature_group_count, axis=0)
     b = params["b"] * scale + shift if "b" in params else shift
-    folded = {"w": (w * scale).astype(w.dtype), "b": b.astype(w.dtype)}
+    folded = {"w": (w * factors).astype(w.dtype), "b": b.astype(w.dtype)}
     return dataclasses.replace(layer, use_bias=True), folded, state
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
@@ -36,8 +37,8 @@ class Window:
 
 def per_axis(layer: str, name: str, value: int | Sequence[int], axes: int, least: int = 1) -> tuple[int, ...]:
     """An argument given as one number for all axes or as one an axis, as the latter."""
-    numbers = (value,) * axes if isinstance(value, int) else tuple(value)
-    if len(numbers) != axes or not all(isinstance(number, int) and number >= least for number in numbers):
+    numbers = _for_each(value, axes)
+    if len(numbers) != axes or not all(_is_whole(number, least) for number in numbers):
         raise ValueError(
             f"{layer} needs {name} of {axes} whole numbers, {least} or more, or one for all: not {value!r}"
         )
@@ -81,11 +82,21 @@ def pairs_of(layer: str, padding: Padding, axes: int, names: tuple[str, ...]) ->
         if padding.upper() not in names:
             raise ValueError(f"{layer} needs padding {', '.join(names)}, or numbers, not {padding!r}")
         return padding.upper()
-    numbers = (padding,) * axes if isinstance(padding, int) else tuple(padding)
-    pairs = tuple((pair, pair) if isinstance(pair, int) else tuple(pair) for pair in numbers)
-    if len(pairs) != axes or not all(len(pair) == 2 and min(pair) >= 0 for pair in pairs):
+    pairs = tuple(_for_each(pair, 2) for pair in _for_each(padding, axes))
+    if len(pairs) != axes or not all(len(pair) == 2 and all(map(_is_whole, pair)) for pair in pairs):
         raise ValueError(f"{layer} needs padding of one number or pair for each of {axes} axes, not {padding!r}")
     return pairs
+
+
+def _for_each(value: Any, count: int) -> tuple:
+    """One number for all as one for each, a sequence as a tuple, and anything else as none."""
+    if isinstance(value, int):
+        return (value,) * count
+    return tuple(value) if isinstance(value, Sequence) else ()
+
+
+def _is_whole(number: Any, least: int = 0) -> bool:
+    return isinstance(number, int) and number >= least
 
 
 def require_images(layer: Layer, x: jax.Array, axes: int) -> None:

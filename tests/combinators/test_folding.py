@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,8 @@ def test_a_nested_image_model() -> None:
 X = normal(4, 3)
 BLOCK = bp.chain(bp.Dense(3, use_bias=False), NORM_RELU)
 FOLDED = bp.chain(bp.Dense(3), bp.ReLU())
+UP = bp.ConvTranspose(4, (2,), strides=2, feature_group_count=2, use_bias=False)
+UP_BIASED = dataclasses.replace(UP, use_bias=True)
 SEPARATE = bp.weight_norm(bp.Dense(3))
 
 
@@ -99,6 +102,7 @@ class Encoder(bp.Layer):
 
 
 CASES = {
+    "transposed": (bp.chain(UP, NORM), normal(2, 3, 6), bp.chain(UP_BIASED, bp.Identity())),
     "alone": (NORM, X, bp.Affine()),
     "empty": (bp.chain(), X, bp.chain()),
     "no linear layer before": (

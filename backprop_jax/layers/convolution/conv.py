@@ -32,8 +32,8 @@ class Conv(Layer):
     Params:   w (*kernel_size, C / G, F), b (F,), G = feature_group_count: C / G channels give F / G features in each
               group; with G = C it is the depthwise convolution. w is not flipped: this is a correlation.
     Saves:    x.
-    Backward: dx[i] = Σ_t dy[o] w[t]ᵀ over the o that read i by t,   dw[t] = Σ_o x[o stride + t dilation - before]ᵀ dy[o],
-              db = Σ dy over all axes but the last
+    Backward: dx[i] = Σ_t dy[o] w[t]ᵀ over the o that read i by t,
+              dw[t] = Σ_o x[o stride + t dilation - before]ᵀ dy[o],   db = Σ dy over all axes but the last
     Units:    `padding` is "SAME" (zeros, so that there are ceil(N / stride) places), "VALID" (none), "CIRCULAR" (from
               the other end of the axis, with as many places as SAME), or zeros by number: one for all sides, or one
               number or pair (before, after) for each axis. `kernel_dilation` is the distance of two taps.

@@ -11,6 +11,7 @@ from backprop_jax.layers.convolution.geometry import (
     bare_window,
     first_params,
     freeze,
+    require_border,
     require_channels,
     require_divisible,
     unwrap,
@@ -102,6 +103,7 @@ class ConvTranspose(Layer):
             spatial = tuple(count * stride for count, stride in zip(places, window.strides, strict=True))
             if self.padding == "SAME":
                 return spatial, window_of(self, spatial, window.size, window.strides, "SAME", window.dilation)
+            require_border(self, spatial)
             return tuple(length + extent - 1 for length, extent in zip(spatial, extents, strict=True)), window
         pairs = window.padding if self.padding == "VALID" else pairs_of(name, self.padding, axes, ())
         more = per_axis(name, "output_padding", self.output_padding, axes, least=0)

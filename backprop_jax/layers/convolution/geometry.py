@@ -14,6 +14,7 @@ __all__ = [
     "bare_window",
     "first_params",
     "freeze",
+    "require_border",
     "require_channels",
     "require_divisible",
     "unwrap",
@@ -60,7 +61,8 @@ def require_divisible(layer: Any, x: jax.Array) -> None:
     groups, channels = layer.feature_group_count, x.shape[-1]
     if channels == 0 or channels % groups:
         raise ValueError(
-            f"{layer} needs channels that feature_group_count={groups} divides, 1 or more, but was given {list(x.shape)}"
+            f"{layer} needs a number of channels that feature_group_count={groups} divides, 1 or more, but was given "
+            f"{list(x.shape)}"
         )
 
 
@@ -86,14 +88,20 @@ def window_on(layer: Any, spatial: Sequence[int]) -> Window:
     return window_of(layer, spatial, bare.size, bare.strides, padding, bare.dilation)
 
 
+def require_border(layer: Any, spatial: Sequence[int]) -> None:
+    """ValueError if circular padding would be longer than one of these axes."""
+    for axis, (length, pads) in enumerate(zip(spatial, _border(layer), strict=True), start=1):
+        if max(pads) > length:
+            raise ValueError(
+                f"{layer} wraps {max(pads)} elements around axis {axis}, which has {length}: use a smaller kernel or "
+                "larger inputs"
+            )
+
+
 def wrap(layer: Layer, x: jax.Array) -> jax.Array:
     """`x` with the border of circular padding, from the other end of each axis."""
+    require_border(layer, x.shape[1:-1])
     for axis, (before, after) in enumerate(_border(layer), start=1):
-        if max(before, after) > x.shape[axis]:
-            raise ValueError(
-                f"{layer} wraps {max(before, after)} elements around axis {axis} of an input of shape {list(x.shape)}: "
-                "use a smaller kernel or larger inputs"
-            )
         x = pad_axis(x, axis, before, after, "wrap")
     return x
 

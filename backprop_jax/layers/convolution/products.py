@@ -18,12 +18,17 @@ __all__ = ["convolve", "gradients", "input_gradient"]
 NARROW = 32  # channels below which a matrix product of pixels and channels is slower than XLA's convolution
 
 
+# Both under jit, so that the equal convolutions of a model are traced and lowered once.
+
+
+@partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Array:
     """y."""
     on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_convolve_on_cpu, native.convolve))
     return lax.platform_dependent(x, w, cpu=on_cpu, default=elsewhere)
 
 
+@partial(jax.jit, static_argnums=(3, 4))
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups: int) -> tuple[jax.Array, jax.Array]:
     """dx and dw."""
     on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_gradients_on_cpu, _native_gradients))

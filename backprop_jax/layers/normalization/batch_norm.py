@@ -82,9 +82,15 @@ class BatchNorm(Layer):
         else:
             mean, var = (state[name].astype(precise.dtype) for name in ("mean", "var"))
         rstd = lax.rsqrt(var + self.eps)
-        y = _affine(params, precise, mean, rstd)
+        residuals = BatchNormResiduals(x, mean, rstd)
+        return self.output(params, residuals), state, residuals
+
+    def output(self, params: PyTree, residuals: BatchNormResiduals) -> jax.Array:
+        """y, from what is saved: the layer after this one need not save its input."""
+        x, mean, rstd = residuals
+        y = _affine(params, x.astype(mean.dtype), mean, rstd)
         y = jax.nn.relu(y) if self.relu else y
-        return y.astype(jnp.result_type(x, params["scale"])), state, BatchNormResiduals(x, mean, rstd)
+        return y.astype(jnp.result_type(x, params["scale"]))
 
     def backward(self, params: PyTree, residuals: BatchNormResiduals, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, mean, rstd = residuals

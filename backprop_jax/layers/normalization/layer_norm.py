@@ -51,8 +51,14 @@ class LayerNorm(Layer):
         mean = jnp.mean(precise, -1, keepdims=True)
         centered = precise - mean
         rstd = lax.rsqrt(jnp.mean(centered * centered, -1, keepdims=True) + self.eps)
-        y = params["scale"] * (centered * rstd) + params["shift"]
-        return y.astype(jnp.result_type(x, params["scale"])), state, LayerNormResiduals(x, mean, rstd)
+        residuals = LayerNormResiduals(x, mean, rstd)
+        return self.output(params, residuals), state, residuals
+
+    def output(self, params: PyTree, residuals: LayerNormResiduals) -> jax.Array:
+        """y, from what is saved: the layer after this one need not save its input."""
+        x, mean, rstd = residuals
+        y = params["scale"] * ((x.astype(mean.dtype) - mean) * rstd) + params["shift"]
+        return y.astype(jnp.result_type(x, params["scale"]))
 
     def backward(self, params: PyTree, residuals: LayerNormResiduals, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, mean, rstd = residuals

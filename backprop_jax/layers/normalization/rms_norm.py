@@ -47,8 +47,14 @@ class RMSNorm(Layer):
         require_width(self, params, x)
         precise = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         rrms = lax.rsqrt(jnp.mean(precise * precise, -1, keepdims=True) + self.eps)
-        y = params["scale"] * (precise * rrms)
-        return y.astype(jnp.result_type(x, params["scale"])), state, RMSNormResiduals(x, rrms)
+        residuals = RMSNormResiduals(x, rrms)
+        return self.output(params, residuals), state, residuals
+
+    def output(self, params: PyTree, residuals: RMSNormResiduals) -> jax.Array:
+        """y, from what is saved: the layer after this one need not save its input."""
+        x, rrms = residuals
+        y = params["scale"] * (x.astype(rrms.dtype) * rrms)
+        return y.astype(jnp.result_type(x, params["scale"]))
 
     def backward(self, params: PyTree, residuals: RMSNormResiduals, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, rrms = residuals

@@ -3,6 +3,7 @@
 import numpy as np
 
 import backprop_jax as bp
+from backprop_jax.initializers import zeros
 from tests.layers.opinfo.expressed import Expressed, Layout, Tensor, flat, images
 
 __all__ = ["conv", "conv_transpose"]
@@ -17,6 +18,7 @@ def conv(input: Tensor, weight: Tensor, bias=None, stride=1, padding=0, dilation
         kernel_dilation=dilation,
         feature_group_count=groups,
         use_bias=bias is not None,
+        kernel_init=zeros(),  # which the sample replaces
     )
     return _expressed(layer, input, weight, bias, _features_last)
 
@@ -33,6 +35,7 @@ def conv_transpose(
         kernel_dilation=dilation,
         feature_group_count=groups,
         use_bias=bias is not None,
+        kernel_init=zeros(),  # which the sample replaces
     )
     return _expressed(layer, input, weight, bias, _channels_and_features_last)
 

@@ -14,12 +14,13 @@ Layout = Callable[[np.ndarray], np.ndarray]
 
 
 class Expressed(NamedTuple):
+    """Parameters that PyTorch was not given stay as our `init` makes them."""
+
     layer: bp.Layer
     x: Tensor
     layout: Layout  # of x and y
     params: dict[str, tuple[Tensor, Layout]] = {}  # noqa: RUF012
-    constants: dict[str, np.ndarray] = {}  # noqa: RUF012  # parameters of ours in the place of a None of PyTorch's
-    running: dict[str, Tensor] = {}  # noqa: RUF012  # which PyTorch changes in place
+    running: dict[str, Tensor] = {}  # noqa: RUF012
 
 
 def as_array(tensor: Tensor, layout: Layout) -> np.ndarray:

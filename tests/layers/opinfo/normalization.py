@@ -1,19 +1,18 @@
 """The samples of normalizations. Each translator has the signature of its function in `torch.nn.functional`.
 
-A weight or bias of None is a scale of ones or a shift of zeros, whose gradient has nothing to be compared with.
+A weight or bias of None is a scale of ones or a shift of zeros here, whose gradient has nothing to be compared with.
 """
 
 import numpy as np
 
 import backprop_jax as bp
-from tests.layers.opinfo.expressed import Expressed, Tensor, flat, images
+from tests.layers.opinfo.expressed import Expressed, Layout, Tensor, flat, images
 
-__all__ = ["MOMENTUM", "NEGATIVE", "NO_CHANNELS", "ONE_VALUE", "batch_norm", "group_norm", "instance_norm", "layer_norm"]
+__all__ = ["MOMENTUM", "NEGATIVE", "NO_CHANNELS", "batch_norm", "group_norm", "instance_norm", "layer_norm"]
 
 MOMENTUM = "a momentum outside [0, 1] makes running statistics that are no mean: refused"
 NEGATIVE = "a negative eps: refused"
 NO_CHANNELS = "an input of one axis has no axis of channels beside the batch: refused"
-ONE_VALUE = "one value a group is normalized to zero whatever it is: refused"
 
 
 def batch_norm(
@@ -32,13 +31,15 @@ def batch_norm(
         return MOMENTUM
     layer = bp.BatchNorm(momentum=1 - momentum if training else 0.9, eps=eps, train=training)
     running = {} if running_mean is None else {"mean": running_mean, "var": running_var}
-    return _expressed(layer, input, weight, bias, running)
+    return Expressed(layer, input, images(input.ndim - 2), _params(weight, bias), running)
 
 
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Expressed | str:
-    return NEGATIVE if eps < 0 else _expressed(bp.GroupNorm(num_groups, eps), input, weight, bias)
+    if eps < 0:
+        return NEGATIVE
+    return Expressed(bp.GroupNorm(num_groups, eps), input, images(input.ndim - 2), _params(weight, bias))
 
 
 def instance_norm(
@@ -53,7 +54,7 @@ def instance_norm(
 ) -> Expressed | str:
     # With use_input_stats the running statistics are kept for another time: neither value nor gradient needs them.
     assert use_input_stats
-    return _expressed(bp.InstanceNorm(eps), input, weight, bias)
+    return Expressed(bp.InstanceNorm(eps), input, images(input.ndim - 2), _params(weight, bias))
 
 
 def layer_norm(
@@ -67,17 +68,8 @@ def layer_norm(
     def layout(array: np.ndarray) -> np.ndarray:  # the normalized axes as one
         return array.reshape(*rest, width)
 
-    given, constants = _params(width, weight, bias)
-    return Expressed(bp.LayerNorm(eps), input, layout, given, constants)
+    return Expressed(bp.LayerNorm(eps), input, layout, _params(weight, bias))
 
 
-def _expressed(
-    layer: bp.Layer, x: Tensor, weight: Tensor | None, bias: Tensor | None, running: dict[str, Tensor] | None = None
-) -> Expressed:
-    given, constants = _params(x.shape[1], weight, bias)
-    return Expressed(layer, x, images(x.ndim - 2), given, constants, running or {})
-
-
-def _params(width: int, weight: Tensor | None, bias: Tensor | None) -> tuple[dict, dict]:
-    given = {name: (part, flat) for name, part in (("scale", weight), ("shift", bias)) if part is not None}
-    return given, {"scale": np.ones(width), "shift": np.zeros(width)}
+def _params(weight: Tensor | None, bias: Tensor | None) -> dict[str, tuple[Tensor, Layout]]:
+    return {name: (part, flat) for name, part in (("scale", weight), ("shift", bias)) if part is not None}

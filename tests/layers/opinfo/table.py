@@ -7,6 +7,9 @@ from typing import NamedTuple
 from tests.layers.opinfo.convolution import conv, conv_transpose
 from tests.layers.opinfo.expressed import Expressed
 from tests.layers.opinfo.normalization import (
+    MOMENTUM,
+    NEGATIVE,
+    NO_CHANNELS,
     batch_norm,
     group_norm,
     instance_norm,
@@ -42,8 +45,8 @@ TABLE: dict[str, Entry] = {
     "adaptive_max_pool1d": Entry(partial(adaptive_max_pool, 1), 8),
     "adaptive_max_pool2d": Entry(partial(adaptive_max_pool, 2), 24),
     "adaptive_max_pool3d": Entry(partial(adaptive_max_pool, 3), 20),
-    "batch_norm": Entry(batch_norm, 9),
-    "group_norm": Entry(group_norm, 21),
+    "batch_norm": Entry(batch_norm, 9, {MOMENTUM: 1, NO_CHANNELS: 2}),
+    "group_norm": Entry(group_norm, 17, {NEGATIVE: 4}),
     "instance_norm": Entry(instance_norm, 9),
-    "layer_norm": Entry(layer_norm, 6),
+    "layer_norm": Entry(layer_norm, 5, {NEGATIVE: 1}),
 }
