@@ -63,7 +63,8 @@ class Chain(Layer):
         first_with_params = next((i for i, (_, own, _) in enumerate(calls) if jax.tree.leaves(own)), len(calls))
         for i, (layer, layer_params, layer_residuals) in reversed(list(enumerate(calls))):
             if isinstance(layer_residuals, _Shortened) and jax.tree.leaves(dy):
-                layer_residuals = _with_input(layer_residuals, *calls[i - 1], dy)
+                before, before_params, before_residuals = calls[i - 1]
+                layer_residuals = _with_input(layer_residuals, before, before_params, before_residuals, dy)
             layer_dparams, dy = pull(layer, layer_params, layer_residuals, dy)
             if i > first_with_params:
                 # Parameters are read for dx, and an optimizer writes their update over them. Unless the gradient waits

@@ -90,6 +90,22 @@ def of_parts(params, x):
 
 sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
 jax.tree.map(assert_close, sharded(params, x), of_parts(params, x))
+# Loops over parts of the batch, whose sums vary over devices as the images do and the weights do not.
+model = bp.chain(
+    bp.Conv(4, (3, 3)), bp.ReLU(), bp.Conv(4, (3, 3), strides=2, feature_group_count=2),
+    bp.ConvTranspose(4, (2, 2), strides=2), bp.Conv(4, (3, 3), padding="CIRCULAR", feature_group_count=4),
+)
+images = np.random.default_rng(0).standard_normal((16, 4, 4, 2)).astype(np.float32)
+objective = bp.supervised(model, bp.losses.MeanSquaredError(reduction="sum"))
+batch = images, np.ones((16, 4, 4, 4), np.float32)
+params, state = objective.init(jax.random.key(0), batch)
+function = bp.as_jax_function(objective)
+by_rule = lambda params, *batch: bp.value_and_grad(objective)(params, state, batch)[1]
+by_jax_grad = jax.grad(lambda params, *batch: function(params, state, batch)[0])
+expected = jax.jit(jax.grad(lambda params: objective.forward(params, state, batch)[0]))(params)
+for gradient in (by_rule, by_jax_grad):
+    sharded = jax.jit(jax.shard_map(gradient, mesh=mesh, in_specs=(P(), P("data"), P("data")), out_specs=P()))
+    jax.tree.map(assert_close, sharded(params, *batch), expected)
 print("equal on", jax.device_count(), "devices")
 """
 

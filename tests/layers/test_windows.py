@@ -50,7 +50,7 @@ def test_per_axis() -> None:
 
 @pytest.mark.parametrize("value", [0, (1, 0), (1,), (1, 1, 1), 0.5, (1.0, 2), None, "12", {1: 2, 3: 4}])
 def test_bad_numbers(value) -> None:
-    with pytest.raises(ValueError, match="^L needs n of 2 whole numbers, 1 or more, or one for all: not "):
+    with pytest.raises(ValueError, match=r"^L needs n of 2 whole numbers, 1 or more, or one for all: not "):
         per_axis("L", "n", value, 2)
 
 
@@ -71,7 +71,7 @@ def test_pairs(padding, expected) -> None:
     "padding", [-1, (1,), (1, 1, 1), ((1, 2),), ((1, 2, 3), 0), ((1, -1), 0), 0.5, ((0.5, 1), 0), (None, 1), None]
 )
 def test_bad_padding(padding) -> None:
-    with pytest.raises(ValueError, match="^L needs padding of one number or pair for each of 2 axes, not "):
+    with pytest.raises(ValueError, match=r"^L needs padding of one number or pair for each of 2 axes, not "):
         pairs_of("L", padding, 2, ("SAME",))
 
 

@@ -11,6 +11,7 @@ from backprop_jax.layers.convolution.geometry import (
     bare_window,
     first_params,
     freeze,
+    pairs,
     require_border,
     require_channels,
     require_divisible,
@@ -18,7 +19,7 @@ from backprop_jax.layers.convolution.geometry import (
     wrap,
 )
 from backprop_jax.layers.convolution.products import convolve, gradients, input_gradient
-from backprop_jax.layers.windows import Padding, Window, pairs_of, per_axis, require_images, window_of
+from backprop_jax.layers.windows import Padding, Window, per_axis, require_images, window_of
 
 __all__ = ["ConvTranspose"]
 
@@ -105,16 +106,16 @@ class ConvTranspose(Layer):
                 return spatial, window_of(self, spatial, window.size, window.strides, "SAME", window.dilation)
             require_border(self, spatial)
             return tuple(length + extent - 1 for length, extent in zip(spatial, extents, strict=True)), window
-        pairs = window.padding if self.padding == "VALID" else pairs_of(name, self.padding, axes, ())
+        borders = window.padding if self.padding == "VALID" else pairs(self)
         more = per_axis(name, "output_padding", self.output_padding, axes, least=0)
         spatial = tuple(
             (count - 1) * stride + extent - sum(pair) + extra
-            for count, stride, extent, pair, extra in zip(places, window.strides, extents, pairs, more, strict=True)
+            for count, stride, extent, pair, extra in zip(places, window.strides, extents, borders, more, strict=True)
         )
         if min(spatial) < 1:
             raise ValueError(f"{self} leaves nothing of an input with spatial axes {list(places)}: use less padding")
         # No window reads what output_padding adds, or there would be one more of them.
-        padding = tuple((before, after - extra) for (before, after), extra in zip(pairs, more, strict=True))
+        padding = tuple((before, after - extra) for (before, after), extra in zip(borders, more, strict=True))
         return spatial, Window(window.size, window.strides, window.dilation, padding)
 
 

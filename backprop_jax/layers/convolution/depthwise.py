@@ -25,7 +25,7 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     kernels = w.reshape(*window.size, x.shape[-1], -1)
     padded, places = _pad(x[..., None], window.padding), window.places(x.shape[1:-1])
     y = reduce(add, (_read(padded, tap, window, places) * kernels[tap] for tap in _taps(window)))
-    return y.reshape(*y.shape[:-2], -1)
+    return y.reshape(*y.shape[:-2], w.shape[-1])
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
@@ -39,7 +39,7 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
     )
 
     def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-        dy = dy.reshape(*dy.shape[:-1], channels, -1)
+        dy = dy.reshape(*dy.shape[:-1], *kernels.shape[-2:])
         padded, spread = _pad(x[..., None], window.padding), _pad(dy, backward)
         sums, dx = [], jnp.zeros((), dy.dtype)
         for tap in _taps(window):

@@ -14,6 +14,7 @@ __all__ = [
     "bare_window",
     "first_params",
     "freeze",
+    "pairs",
     "require_border",
     "require_channels",
     "require_divisible",
@@ -79,6 +80,14 @@ def bare_window(layer: Any) -> Window:
         per_axis(type(layer).__name__, "strides", value, axes) for value in (layer.strides, layer.kernel_dilation)
     )
     return Window(layer.kernel_size, strides, dilation, ((0, 0),) * axes)
+
+
+def pairs(layer: Any) -> Pairs:
+    """Padding by number, as (before, after) for each axis."""
+    given = pairs_of(type(layer).__name__, layer.padding, len(layer.kernel_size), PADDINGS)
+    if isinstance(given, str):
+        raise TypeError(f"padding {given!r} is no number")
+    return given
 
 
 def window_on(layer: Any, spatial: Sequence[int]) -> Window:

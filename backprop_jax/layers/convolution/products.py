@@ -60,11 +60,11 @@ def _convolve_on_cpu(x: jax.Array, w: jax.Array, window: Window, groups: int) ->
 
 def _by_group(array: jax.Array, groups: int) -> jax.Array:
     """The last axis, of the weights too, in groups along the last but one."""
-    return array.reshape(*array.shape[:-1], groups, -1)
+    return array.reshape(*array.shape[:-1], groups, array.shape[-1] // groups)
 
 
 def _join(array: jax.Array) -> jax.Array:
-    return array.reshape(*array.shape[:-2], -1)
+    return array.reshape(*array.shape[:-2], array.shape[-2] * array.shape[-1])
 
 
 def _gradients_on_cpu(
@@ -73,7 +73,7 @@ def _gradients_on_cpu(
     if groups == x.shape[-1] and groups > 1:
         return phases.gradients(depthwise.gradients, x, w, dy, window)
     if groups > 1:
-        form = jax.vmap(partial(phases.gradients, strips.gradients, window=window), -2, -2)
-        dx, dw = form(*(_by_group(array, groups) for array in (x, w, dy)))
+        form = jax.vmap(partial(_gradients_on_cpu, window=window, groups=1), -2, -2)
+        dx, dw = form(_by_group(x, groups), _by_group(w, groups), _by_group(dy, groups))
         return _join(dx), _join(dw)
     return phases.gradients(strips.gradients, x, w, dy, window)

@@ -1,17 +1,17 @@
-"""The products of a convolution of stride 1 as matrix products over strips of pixels: what is fast on CPUs.
+"""The products of a convolution of stride 1 as matrix products over strips of rows: what is fast on CPUs.
 
-A few images at a time are laid out as one strip, pixel after pixel, with enough zeros between rows and between images
-that a tap is a constant distance along the strip. Taps are split in two: inner ones, along the last axes, which are put
-side by side in the channels of the operand, and outer ones in the columns of the result, which are shifted and added.
-So a pixel is copied as often as there are inner taps, not once a tap as by im2col, and the matrices are square.
+Taps are split in two: inner ones, along the last axes, which are put side by side in the channels of the operand, and
+outer ones, which are put side by side in the columns of the result, then shifted and added. So that a shift is a
+constant distance, a few images at a time are laid out as one strip, row after row, with rows of zeros between them. A
+pixel is copied as often as there are inner taps, not once a tap as by im2col, and the matrices are nearly square.
 
-With X the strip of x, D that of dy, and offsets such that tap (i, j) of place q reads pixel q + i + j:
+With X the strip of x, D that of dy, rows q, offsets i of outer taps in rows, j of inner taps within a row:
 
-    Y[q] = Σ_i Σ_j X[q + i + j] w[i, j],   dX[q] = Σ_i Σ_j D[q - i - j] w[i, j]ᵀ,   dw[i, j] = Σ_q X[q + i]ᵀ D[q - j]
+    Y[q] = Σ_i Σ_j X[q + i, + j] w[i, j],   dX[q] = Σ_i Σ_j D[q - i, - j] w[i, j]ᵀ,   dw[i, j] = Σ_q X[q + i]ᵀ D[q, - j]
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import product
 from operator import add
@@ -23,7 +23,7 @@ from jax import lax
 
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import zeros_after
-from backprop_jax.layers.windows import Window
+from backprop_jax.layers.windows import Pairs, Window
 
 __all__ = ["by_chunk", "convolve", "gradients"]
 
@@ -32,95 +32,108 @@ CHUNK = 2**18
 
 
 class Strip(NamedTuple):
-    """How images become a strip: lengths of the axes with their gap of zeros in front, and the offsets of the taps."""
+    """How images become a strip: along the outer axes, each with a gap of zeros in front."""
 
     gap: tuple[int, ...]
-    pitch: tuple[int, ...]
-    outer: tuple[int, ...]
-    inner: tuple[int, ...]
+    pitch: tuple[int, ...]  # length of an axis with its gap
+    offsets: tuple[int, ...]  # of the outer taps, in rows
 
     @classmethod
-    def of(cls, spatial: tuple[int, ...], window: Window, inner_axes: int) -> "Strip":
-        # What is read past the end of a row is the gap in front of the next one.
+    def of(cls, spatial: tuple[int, ...], window: Window, outer: int) -> "Strip":
+        # What is read past the end of an axis is the gap in front of what follows.
         places = window.places(spatial)
         gap = tuple(
             max(0, before, after, count - length)
-            for (before, after), count, length in zip(window.padding, places, spatial, strict=True)
+            for (before, after), count, length in zip(window.padding[:outer], places, spatial, strict=False)
         )
-        pitch = tuple(length + zeros for length, zeros in zip(spatial, gap, strict=True))
-        steps = [math.prod(pitch[axis + 1 :]) for axis in range(len(pitch))]
+        pitch = tuple(length + zeros for length, zeros in zip(spatial, gap, strict=False))
         axes = [
-            [(tap * dilation + zeros - before) * step for tap in range(size)]
-            for size, dilation, zeros, (before, _), step in zip(
-                window.size, window.dilation, gap, window.padding, steps, strict=True
+            [(tap * dilation + zeros - before) * math.prod(pitch[axis + 1 :]) for tap in range(size)]
+            for axis, (size, dilation, zeros, (before, _)) in enumerate(
+                zip(window.size, window.dilation, gap, window.padding, strict=False)
             )
         ]
-        outer, inner = axes[: len(axes) - inner_axes], axes[len(axes) - inner_axes :]
-        return cls(gap, pitch, tuple(map(sum, product(*outer))), tuple(map(sum, product(*inner))))
+        return cls(gap, pitch, tuple(map(sum, product(*axes))))
 
-    def lay(self, images: jax.Array, gap: tuple[int, ...], before: int, after: int) -> jax.Array:
-        """Images (n, *N, C) -> (before + pixels + after, C), with this gap in front of each axis."""
-        axes = zip(images.shape[1:-1], self.pitch, gap, strict=True)
-        padded = jnp.pad(images, ((0, 0), *((zeros, pitch - length - zeros) for length, pitch, zeros in axes), (0, 0)))
-        return jnp.pad(padded.reshape(-1, images.shape[-1]), ((before, after), (0, 0)))
+    def lay(self, images: jax.Array, gap: tuple[int, ...], inner: Pairs, before: int, after: int) -> jax.Array:
+        """Images (n, *N, C) -> (before + rows + after, *inner axes, C), the inner axes padded."""
+        axes = zip(images.shape[1:], self.pitch, gap, strict=False)
+        outer = [(zeros, pitch - length - zeros, 0) for length, pitch, zeros in axes]
+        widths = [(0, 0, 0), *outer, *((*pair, 0) for pair in inner), (0, 0, 0)]
+        padded = lax.pad(images, jnp.zeros((), images.dtype), widths)
+        rows = padded.reshape(-1, *padded.shape[1 + len(outer) :])
+        return jnp.pad(rows, ((before, after), *((0, 0),) * (rows.ndim - 1)))
 
     def lift(self, strip: jax.Array, gap: tuple[int, ...], spatial: tuple[int, ...]) -> jax.Array:
         """The images of a strip without what lies before or after: (pixels, C) -> (n, *spatial, C)."""
-        images = strip.reshape(-1, *self.pitch, strip.shape[-1])
-        return images[:, *(slice(zeros, zeros + length) for zeros, length in zip(gap, spatial, strict=True))]
+        images = strip.reshape(-1, *self.pitch, *spatial[len(gap) :], strip.shape[-1])
+        return images[:, *(slice(zeros, zeros + length) for zeros, length in zip(gap, spatial, strict=False))]
 
 
 def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     """y."""
     channels, features = w.shape[-2:]
-    strip = Strip.of(x.shape[1:-1], window, _inner_axes(window, channels, features))
-    flat = w.reshape(len(strip.outer), len(strip.inner), *w.shape[-2:])
-    columns = flat.transpose(1, 2, 0, 3).reshape(-1, len(strip.outer) * w.shape[-1])  # (inner C, outer F)
+    outer = _outer_axes(window, channels, features)
+    strip, places = Strip.of(x.shape[1:-1], window, outer), window.places(x.shape[1:-1])
+    taps, width = len(strip.offsets), math.prod(places[outer:])
+    columns = w.reshape(taps, -1, features).transpose(1, 0, 2).reshape(-1, taps * features)  # (inner C, outer F)
 
     def some(_: tuple, x: jax.Array) -> tuple[tuple, jax.Array]:
-        pixels = len(x) * math.prod(strip.pitch)
-        laid = strip.lay(x, strip.gap, 0, max(strip.outer) + max(strip.inner))
-        rows = _side_by_side(laid, strip.inner, pixels + max(strip.outer))
-        y = _shift_and_add(rows @ columns, strip.outer, pixels)
-        return (), strip.lift(y, (0,) * len(strip.gap), places)
+        laid = strip.lay(x, strip.gap, window.padding[outer:], 0, max(strip.offsets))
+        starts = product(*(_steps(size, dilation) for size, dilation in _inner(window, outer)))
+        z = _side_by_side(laid, starts, places[outer:]) @ columns
+        pixels = len(x) * math.prod(strip.pitch) * width
+        y = _shift_and_add(z, [offset * width for offset in strip.offsets], pixels)
+        return (), strip.lift(y, (0,) * outer, places)
 
-    places = window.places(x.shape[1:-1])
-    y = zeros_after(x, (len(x), *places, features), x.dtype)
-    return by_chunk(window, some, (), (x,), y)[1]
+    return by_chunk(window, some, (), (x,), zeros_after(x, (len(x), *places, features), x.dtype))[1]
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """dx and dw, made together: both need the strip of dy with its inner taps side by side."""
-    channels, features = w.shape[-2:]
-    strip = Strip.of(x.shape[1:-1], window, _inner_axes(window, features, 2 * channels))
-    taps = len(strip.outer), len(strip.inner)
-    columns = w.reshape(*taps, channels, features).transpose(1, 3, 0, 2).reshape(taps[1] * features, -1)
-    most_outer, most_inner = max(strip.outer), max(strip.inner)
+    (channels, features), spatial, places = w.shape[-2:], x.shape[1:-1], dy.shape[1:-1]
+    outer = _outer_axes(window, features, 2 * channels)
+    strip, width = Strip.of(spatial, window, outer), math.prod(spatial[outer:])
+    taps, most = len(strip.offsets), max(strip.offsets)
+    columns = w.reshape(taps, -1, channels, features).transpose(1, 3, 0, 2).reshape(-1, taps * channels)
+    # Along the inner axes: as many places as x has elements, the last tap first.
+    backward = tuple(
+        (extent - 1 - before, length + before - count)
+        for extent, (before, _), length, count in zip(window.extent, window.padding, spatial, places, strict=True)
+    )
 
     def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-        pixels = len(x) * math.prod(strip.pitch)
-        whole = most_outer + pixels + most_inner  # q from -most_outer on
-        laid = strip.lay(dy, (0,) * len(strip.gap), most_outer + most_inner, most_inner)
-        dy_rows = _side_by_side(laid, [most_inner - inner for inner in strip.inner], whole)  # D[q - j]
-        laid = strip.lay(x, strip.gap, most_outer, most_outer + most_inner)
-        x_rows = _side_by_side(laid, strip.outer, whole)  # X[q + i]
-        dx = _shift_and_add(dy_rows @ columns, [most_outer - outer for outer in strip.outer], pixels)
-        return dw + x_rows.T @ dy_rows, strip.lift(dx, strip.gap, x.shape[1:-1])
+        laid = strip.lay(dy, (0,) * outer, backward[outer:], most, 0)  # q from -most on
+        starts = product(*(reversed(_steps(size, dilation)) for size, dilation in _inner(window, outer)))
+        dy_rows = _side_by_side(laid, starts, spatial[outer:])  # D[q, - j]
+        pixels = len(x) * math.prod(strip.pitch) * width
+        shifts = [(most - offset) * width for offset in strip.offsets]
+        dx = _shift_and_add(dy_rows @ columns, shifts, pixels)
+        flat = strip.lay(x, strip.gap, ((0, 0),) * (len(spatial) - outer), most, most).reshape(-1, channels)
+        x_rows = [flat[offset * width : offset * width + len(dy_rows)] for offset in strip.offsets]  # X[q + i]
+        return dw + jnp.concatenate(x_rows, 1).T @ dy_rows, strip.lift(dx, strip.gap, spatial)
 
-    dw = zeros_after(dy, (taps[0] * channels, taps[1] * features), dy.dtype)
+    dw = zeros_after(dy, (taps * channels, math.prod(window.size[outer:]) * features), dy.dtype)
     dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after(dy, x.shape, dy.dtype))
-    by_tap = dw.reshape(taps[0], channels, taps[1], features).transpose(0, 2, 1, 3)
+    by_tap = dw.reshape(taps, channels, -1, features).transpose(0, 2, 1, 3)
     return dx, by_tap.reshape(w.shape)
 
 
-def _inner_axes(window: Window, inner_cost: int, outer_cost: int) -> int:
-    """How many of the last axes are inner, so that the fewest numbers are copied a pixel."""
+def _outer_axes(window: Window, inner_cost: int, outer_cost: int) -> int:
+    """How many of the first axes are outer, so that the fewest numbers are copied a pixel."""
 
-    def copies(axes: int) -> int:
-        outer = len(window.size) - axes
+    def copies(outer: int) -> int:
         return math.prod(window.size[outer:]) * inner_cost + math.prod(window.size[:outer]) * outer_cost
 
-    return min(range(len(window.size) + 1), key=copies)
+    return min(range(len(window.size), -1, -1), key=copies)
+
+
+def _inner(window: Window, outer: int) -> zip:
+    return zip(window.size[outer:], window.dilation[outer:], strict=True)
+
+
+def _steps(size: int, dilation: int) -> range:
+    return range(0, size * dilation, dilation)
 
 
 def by_chunk(
@@ -142,8 +155,12 @@ def by_chunk(
     return total, out
 
 
-def _side_by_side(strip: jax.Array, offsets: Sequence[int], length: int) -> jax.Array:
-    return jnp.concatenate([strip[offset : offset + length] for offset in offsets], axis=1)
+def _side_by_side(rows: jax.Array, starts: Iterable[tuple[int, ...]], lengths: tuple[int, ...]) -> jax.Array:
+    """What each tap reads of the inner axes, in the channels: (rows, *inner axes, C) -> (pixels, taps C)."""
+    parts = [
+        rows[:, *(slice(start, start + length) for start, length in zip(tap, lengths, strict=True))] for tap in starts
+    ]
+    return lax.concatenate(parts, rows.ndim - 1).reshape(-1, len(parts) * rows.shape[-1])
 
 
 def _shift_and_add(strip: jax.Array, offsets: Sequence[int], length: int) -> jax.Array:

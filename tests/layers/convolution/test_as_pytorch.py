@@ -1,8 +1,9 @@
-"""Convolutions of whole numbers against PyTorch 2.13's, stored in tests/oracles/torch_convolution.json: equal, not close."""
+"""Convolutions of whole numbers against PyTorch 2.13's results, stored in tests/oracles: equal, not close."""
 
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ def _ours() -> list[dict[str, jax.Array]]:
 
     def results(given: Given, params: PyTree, x: jax.Array) -> dict[str, jax.Array]:
         y, _, residuals = given.layer.forward(params, (), x)
-        dparams, dx = given.layer.backward(params, residuals, numbers(y.shape, 2).astype(np.float32))
+        dparams, dx = given.layer.backward(params, residuals, jnp.asarray(numbers(y.shape, 2), y.dtype))
         return {"y": y, "dx": dx} | {f"d{name}": part for name, part in dparams.items()}
 
     inputs = jax.tree.map(np.float32, [(parameters(given), numbers(given.shape, 5)) for given in CASES])

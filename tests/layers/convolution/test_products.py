@@ -116,6 +116,14 @@ def test_cpus_run_matrix_products_where_they_are_faster() -> None:
         assert "stablehlo.convolution" not in program and "stablehlo.dot_general" not in program
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_an_empty_batch(groups: int) -> None:
+    x, w, dy = normal(0, 8, 8, 4), normal(3, 3, 4 // groups, 8), normal(0, 8, 8, 8)
+    y = jax.jit(products.convolve, static_argnums=(2, 3))(x, w, WINDOW, groups)
+    dx, dw = jax.jit(products.gradients, static_argnums=(3, 4))(x, w, dy, WINDOW, groups)
+    assert (y.shape, dx.shape, dw.shape) == (dy.shape, x.shape, w.shape) and not dw.any()
+
+
 def test_groups_are_matrix_products_too() -> None:
     for function in (products.convolve, products.gradients):
         program = lowered(function, "cpu", 4 * products.NARROW, 4)

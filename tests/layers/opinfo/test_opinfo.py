@@ -87,9 +87,8 @@ def _case(op: Any, sample: Any, expressed: Expressed) -> Case:
     dx, *gradients = torch.autograd.grad(y, [expressed.x, *(tensor for tensor, _ in tensors.values())], dy)
     dparams = {part: as_array(grad, tensors[part][1]) for part, grad in zip(tensors, gradients, strict=True)}
     new_state = {part: as_array(tensor, flat) for part, tensor in running.items()}
-    return Case(
-        params, state, x, *(as_array(part, layout) for part in (dy, y)), new_state, dparams, as_array(dx, layout)
-    )
+    ours_dy, ours_y, ours_dx = (as_array(part, layout) for part in (dy, y, dx))
+    return Case(params, state, x, ours_dy, ours_y, new_state, dparams, ours_dx)
 
 
 def _joined(cases: list[Case]) -> Case:
