@@ -39,6 +39,7 @@ __all__ = ["Job", "count_steps", "make_console", "run", "warm_up_and_decay"]
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
 TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
 MOST_COLUMNS = 20  # of a confusion matrix on the terminal
+PLACES = ("out", "params")  # flags that are paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,9 @@ def make_console() -> Console:
 
 
 def count_steps(flags: TrainDigits | TrainImages, dataset: ImageDataset) -> int:
-    """Steps of the whole training."""
+    """Steps of the whole training; Refused is raised if there are fewer images than a batch takes."""
+    if flags.epochs == 0:
+        return 0
     if flags.batch_size > len(dataset.train):
         raise Refused(f"--batch-size {flags.batch_size} is larger than the {len(dataset.train)} training images")
     return flags.epochs * (len(dataset.train) // flags.batch_size)
@@ -87,7 +90,7 @@ def run(console: Console, job: Job) -> Fit | None:
         _check_folder(flags.out)
 
     console.print(_description(dataset))
-    console.print(f"\nModel, on batches of {flags.batch_size} images:")
+    console.print(f"\nModel, on batches of {len(batch[0])} images:")
     tables.show_summary(console, summarize(objective.layer, batch[0]))
     if flags.cross_check:
         _prove(console, objective, training, dataset)
@@ -140,7 +143,7 @@ def _check_folder(folder: Path) -> None:
 def _prove(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> None:
     """Print how far each hand-written gradient is from the oracles; refuse to train with a wrong one."""
     examples = dataset.train[:CHECKED]
-    console.print(f"\nRelative difference of the hand-written gradient, on {CHECKED} images in float64:")
+    console.print(f"\nRelative difference of the hand-written gradient, on {len(examples)} images in float64:")
     checks = cross_check(objective, training.params, training.state, (examples.x, examples.y))
     tables.show_cross_check(console, checks)
     for check in checks:
@@ -162,11 +165,16 @@ def _test(console: Console, objective: Supervised, training: Training, dataset: 
 
 
 def _write_training(console: Console, job: Job, trained: Fit) -> None:
-    notes = {name: str(value) for name, value in asdict(job.flags).items()} | dict(job.notes)
     params, state, _ = trained.training
     console.print()
-    _write(console, job.flags.out / "params.safetensors", lambda path: save_model(path, params, state, notes))
+    _write(console, job.flags.out / "params.safetensors", lambda path: save_model(path, params, state, _notes(job)))
     _write(console, job.flags.out / "history.csv", lambda path: save_history(path, trained.history))
+
+
+def _notes(job: Job) -> dict[str, str]:
+    """The settings, without the places on this machine: a parameter file is passed on to others."""
+    settings = asdict(job.flags) | {"data": job.dataset.name}
+    return {name: str(value) for name, value in settings.items() if name not in PLACES} | dict(job.notes)
 
 
 def _write_report(console: Console, job: Job, trained: Fit, result: Evaluation) -> None:

@@ -47,14 +47,16 @@ def train_images(flags: TrainImages) -> int:
     statistics = _statistics(flags, raw)
     with refusing(ValueError, prefix="--params: "):
         dataset = normalize(raw, statistics)
+    pictures = raw.test
+    del raw  # its training images would take as much memory again, for the whole training
     job = Job(
         flags,
         dataset,
-        raw.test,
-        supervised(MODELS[flags.model](raw.classes), losses.CrossEntropy(label_smoothing=flags.label_smoothing)),
+        pictures,
+        supervised(MODELS[flags.model](dataset.classes), losses.CrossEntropy(label_smoothing=flags.label_smoothing)),
         _optimizer(flags, steps),
         _augmentation(flags, dataset),
-        {"normalization": json.dumps(asdict(statistics)), "class_names": json.dumps(raw.class_names)},
+        {"normalization": json.dumps(asdict(statistics)), "class_names": json.dumps(dataset.class_names)},
     )
     trained = run(console, job)
     return 130 if trained is not None and trained.interrupted else 0
@@ -104,16 +106,31 @@ def _show_loading(console: Console) -> Iterator[Callable[[int, int], None] | Non
 
 def _statistics(flags: TrainImages, dataset: ImageDataset) -> ChannelStatistics:
     """Those that the given parameters were trained with, or else those of the training images."""
-    notes = {}
-    if flags.params is not None:
-        with refusing(OSError, ValueError, prefix="--params: "):
-            notes = read_metadata(flags.params)
-            names = json.loads(notes.get("class_names", "null"))
-            if flags.epochs == 0 and names not in (None, list(dataset.class_names)):
-                raise ValueError(f"{flags.params} tells {', '.join(names)}, not {', '.join(dataset.class_names)}")
-            if "normalization" in notes:
-                return ChannelStatistics(**{key: tuple(of) for key, of in json.loads(notes["normalization"]).items()})
-    return channel_statistics(dataset.train)
+    if flags.params is None:
+        return channel_statistics(dataset.train)
+    with refusing(OSError, ValueError, prefix="--params: "):
+        statistics, names = _read_notes(flags.params)
+        if flags.epochs == 0 and names not in (None, dataset.class_names):
+            raise ValueError(f"{flags.params} tells {', '.join(names)}, not {', '.join(dataset.class_names)}")
+    return channel_statistics(dataset.train) if statistics is None else statistics
+
+
+def _read_notes(path: Path) -> tuple[ChannelStatistics | None, tuple[str, ...] | None]:
+    """What a parameter file was trained on: the statistics and the class names, each None if it does not tell.
+
+    Raises:   as `read_metadata`; ValueError, naming the file, for notes that no training wrote.
+    """
+    notes = read_metadata(path)
+    statistics = names = None
+    try:
+        if "normalization" in notes:
+            given = json.loads(notes["normalization"])
+            statistics = ChannelStatistics(tuple(given["mean"]), tuple(given["std"]))
+        if "class_names" in notes:
+            names = tuple(map(str, json.loads(notes["class_names"])))
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} has damaged notes on its training ({type(error).__name__}: {error})") from error
+    return statistics, names
 
 
 def _augmentation(flags: TrainImages, dataset: ImageDataset) -> Augmentation | None:

@@ -30,7 +30,7 @@ class Chain(Layer):
 
     Params, state: one entry a layer.
     Saves:    what its layers save, but not the output of a layer that can tell it again from its own residuals by a
-              method `output(params, residuals)`, as the norms can: a norm and a layer that saves its input save one
+              method `output_again(params, residuals)`, as the norms can: a norm and a layer that saves its input save one
               array instead of two.
     Backward: dx = f_1'ᵀ(f_2'ᵀ(... f_n'ᵀ dy)): each layer's dx is the dy of the layer before it.
     """
@@ -54,7 +54,7 @@ class Chain(Layer):
             y, layer_state, layer_residuals = layer.forward(layer_params, layer_state, x)
             new_state.append(layer_state)
             residuals.append(_without(x, layer_residuals) if told_again else layer_residuals)
-            x, told_again = y, hasattr(layer, "output")
+            x, told_again = y, hasattr(layer, "output_again")
         return x, self.children.pack(new_state), self.children.pack(residuals)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
@@ -94,7 +94,7 @@ def _with_input(shortened: _Shortened, layer: Layer, params: PyTree, residuals: 
     """All residuals, from those of the layer before."""
     # Not before dy is there, or XLA would see the same expression twice and keep the first result alive after all.
     _, residuals = in_order(dy, residuals)
-    x = layer.output(params, residuals)  # type: ignore[attr-defined]
+    x = layer.output_again(params, residuals)  # type: ignore[attr-defined]
     structure, is_input = shortened.places.value
     kept = iter(shortened.kept)
     return structure.unflatten(x if told_again else next(kept) for told_again in is_input)

@@ -32,6 +32,9 @@ class Layer(abc.ABC):
     3. `residuals` is a pytree of arrays and never holds a parameter: `backward` is handed `params`.
     4. Both functions are pure, and the new state has the structure of the old.
 
+    A layer may have a fourth method, `output_again(params, residuals) -> y`, where the output is a few operations on
+    each element away from the residuals: in a chain the next layer then need not save it as its input.
+
     State is whatever changes without a gradient: running statistics, PRNG keys, caches. A layer is abstract or final:
     to change one method, wrap it.
     """

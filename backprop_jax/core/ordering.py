@@ -1,5 +1,9 @@
 """What XLA cannot know from the data alone: that one thing is to be computed before another."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -22,13 +26,13 @@ def in_order(first: PyTree, then: PyTree) -> tuple[PyTree, PyTree]:
     return first, jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype) if _is_number(leaf) else leaf, then)
 
 
-def zeros_after(array: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike) -> jax.Array:
-    """Zeros that XLA cannot make before `array`: where a loop writes its result, and not an hour earlier.
+def zeros_after(arrays: Sequence[jax.Array], shape: tuple[int, ...], dtype: jax.typing.DTypeLike) -> jax.Array:
+    """Zeros that XLA cannot make before the arrays: where a loop writes its result, and not an hour earlier.
 
-    Within `shard_map` they vary over the mesh axes along which `array` does, as the result of such a loop will.
+    Within `shard_map` they vary over the mesh axes along which any array does, as the result of such a loop will.
     """
     zeros = jnp.zeros(shape, dtype)
-    return zeros + _zero_of(array).astype(dtype) if array.size else zeros
+    return reduce(add, (_zero_of(array).astype(dtype) for array in arrays if array.size), zeros)
 
 
 @jax.jit

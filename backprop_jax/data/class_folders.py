@@ -43,17 +43,22 @@ def files_by_class(root: Path, class_names: tuple[str, ...]) -> list[ImageFile]:
 
     A class folder may be a link, and so may a file; other links to folders are not followed.
 
-    Raises:   ValueError if there is a folder of an unknown class, or a class folder without files: it is named.
+    Raises:   OSError if a folder cannot be read; ValueError if there is a folder of an unknown class, or a class folder without files: it is named.
     """
     files = []
     for name, folder in sub_folders(root).items():
         if name not in class_names:
             raise ValueError(f"{folder} is no class that there are images to train on: {', '.join(class_names)}")
         paths = []
-        for parent, below, names in os.walk(folder):
+        for parent, below, names in os.walk(folder, onerror=_refuse):
             below[:] = [other for other in below if not other.startswith(".")]
             paths += [Path(parent, file) for file in names if not file.startswith(".")]
         if not paths:
             raise ValueError(f"the class folder {folder} holds no files")
         files += [ImageFile(path, class_names.index(name)) for path in sorted(paths)]
     return files
+
+
+def _refuse(error: OSError) -> None:
+    """Without this `os.walk` would pass over what cannot be read without a word."""
+    raise error

@@ -1,5 +1,6 @@
 """Images from a folder that has one sub-folder a class."""
 
+import errno
 import importlib.util
 import os
 import warnings
@@ -14,6 +15,7 @@ from backprop_jax.data.class_folders import ImageFile, files_by_class, find_part
 from backprop_jax.data.image_dataset import Examples, ImageDataset
 from backprop_jax.data.image_file import read_image
 from backprop_jax.data.split import draw
+from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["image_folder"]
 
@@ -42,7 +44,7 @@ def image_folder(
 
     Shapes:   x (N, *size, channels) in [0, 1], the middle of each image, scaled; size is (height, width), or both in
               one; channels 3 for red, green and blue, or 1 for grey.
-    Raises:   OSError if the folder is missing or cannot be read; ModuleNotFoundError, naming the extra to install, if
+    Raises:   OSError if a folder is missing or cannot be read, or too many files are open; ModuleNotFoundError, naming the extra to install, if
               Pillow is missing; ValueError for fewer than two class folders, a class folder without images, a class
               that is not in train, fractions that leave a part empty, and if more than half of all files are skipped:
               the message names the folder.
@@ -51,9 +53,12 @@ def image_folder(
         raise ModuleNotFoundError(
             "images are read by Pillow, which is not installed: pip install 'backprop-jax[images]'"
         )
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1 or channels not in (1, 3):
-        raise ValueError(f"images need a height and a width of 1 or more and 1 or 3 channels, not {size}, {channels}")
+    sides = [whole_number(side, least=1) for side in (size if isinstance(size, tuple | list) else (size, size))]
+    if len(sides) != 2 or None in sides or channels not in (1, 3):
+        raise ValueError(
+            "images need a height and a width, whole numbers of 1 or more, and 1 or 3 channels, "
+            f"not {size!r}, {channels!r}"
+        )
     root = Path(path)
     folders = find_parts(root)
     class_names = tuple(sub_folders(folders["train"]))
@@ -63,13 +68,16 @@ def image_folder(
     files = {part: files_by_class(folder, class_names) for part, folder in folders.items()}
 
     everything = [file for part in files.values() for file in part]
-    images, skipped = _read(everything, partial(read_image, size=(height, width), channels=channels), on_progress)
+    images, skipped = _read(everything, partial(read_image, size=tuple(sides), channels=channels), on_progress)
     _tell(root, skipped, len(everything), on_skip)
     parts = {part: _examples(listed, images) for part, listed in files.items()}
     missing = {"test": test, "validation": validation}
     missing = {part: fraction for part, fraction in missing.items() if part not in parts}
     if missing:
-        *drawn, rest = draw(parts["train"].y, tuple(missing.values()), seed)
+        try:
+            *drawn, rest = draw(parts["train"].y, tuple(missing.values()), seed)
+        except ValueError as error:
+            raise ValueError(f"{folders['train']}: {error}") from error
         parts |= {part: parts["train"][rows] for part, rows in zip(missing, drawn, strict=True)}
         parts["train"] = parts["train"][rest]
     return ImageDataset(root.resolve().name, class_names, **parts)
@@ -81,6 +89,9 @@ def _read(
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[Path, np.ndarray], dict[Path, str]]:
     """The images that can be read, and why the others cannot, in the order of the files."""
+    from PIL import Image
+
+    Image.init()  # by one thread: those of the pool would all at once register the formats
     images, skipped = {}, {}
     pool = ThreadPoolExecutor()  # threads suffice: Pillow decodes outside the interpreter's lock
     try:
@@ -98,7 +109,11 @@ def _try(read: Callable[[Path], np.ndarray], path: Path) -> np.ndarray | str:
     try:
         # A pipe would keep its reader waiting.
         return read(path) if path.is_file() else "it is a broken link or no ordinary file"
+    except MemoryError:
+        raise
     except Exception as error:  # damaged files make decoders raise OSError, SyntaxError, IndexError, zlib.error ...
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            raise  # too many open files: this one is not to blame
         return " ".join(f"{type(error).__name__}: {error}".split()).replace(str(path), path.name)
 
 

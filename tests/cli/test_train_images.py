@@ -3,6 +3,7 @@ import importlib.util
 import io
 import re
 import shutil
+import weakref
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -15,8 +16,9 @@ import backprop_jax as bp
 from backprop_jax.cli import main
 from backprop_jax.cli import train_images as job
 from backprop_jax.cli.flags import TrainImages
+from backprop_jax.cli.job import Job, _notes
 from backprop_jax.data import channel_statistics, image_folder
-from backprop_jax.files.tensors import read_metadata
+from backprop_jax.files.tensors import read_metadata, write_tensors
 from backprop_jax.train import load_model
 from tests.data.folders import write_images
 
@@ -77,16 +79,43 @@ def test_the_file_holds_parameters_running_statistics_and_notes(trained: tuple[P
     _, state = load_model(out / "params.safetensors", *like)
     assert any(np.asarray(leaf).any() for leaf in jax.tree.leaves(state[1]))
     notes = read_metadata(out / "params.safetensors")
-    assert (notes["model"], notes["class_names"]) == ("resnet20", '["cat", "dog"]')
+    assert (notes["model"], notes["data"], notes["class_names"]) == ("resnet20", "pets", '["cat", "dog"]')
+
+
+def test_the_file_does_not_tell_where_things_lie(folder: Path, tmp_path: Path) -> None:
+    flags = TrainImages(data=str(folder), out=tmp_path / "out", params=tmp_path / "params.safetensors")
+    dataset = image_folder(folder, 8, on_skip=lambda path, reason: None)
+    objective = bp.supervised(tiny(2), bp.losses.CrossEntropy())
+    notes = _notes(Job(flags, dataset, dataset.test, objective, job._optimizer(flags, 1)))
+    assert notes["data"] == "pets"
+    assert not any(str(place) in text for text in notes.values() for place in (tmp_path, folder.parent))
+
+
+def test_training_images_are_not_kept_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded, load, kept = [], job._load_data, []
+
+    def remember(*arguments):
+        raw = load(*arguments)
+        loaded.append(weakref.ref(raw.train))
+        return raw
+
+    monkeypatch.setattr(job, "_load_data", remember)
+    monkeypatch.setattr(job, "run", lambda console, task: kept.extend(part() for part in loaded))
+    assert main([*flags_of(folder), "--batch-size", "8"]) == 0
+    assert kept == [None]
 
 
 def test_saved_parameters_can_be_tested_again(
     trained: tuple[Path, str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, text = trained
-    again = ["--epochs", "0", "--batch-size", "8", "--params"]
+    again = ["--epochs", "0", "--batch-size", "29", "--params"]  # of 28 images, none of which is trained on
     assert main([*flags_of(folder), *again, str(out / "params.safetensors")]) == 0
-    assert re.findall("test accuracy.*", capsys.readouterr().out) == re.findall("test accuracy.*", text)
+    tested = capsys.readouterr().out
+    assert re.findall("test accuracy.*", tested) == re.findall("test accuracy.*", text)
+    assert "Model, on batches of 28 images:" in tested
 
 
 def test_a_later_run_normalizes_as_the_first(trained: tuple[Path, str], folder: Path, tmp_path: Path) -> None:
@@ -134,6 +163,23 @@ def test_parameters_for_other_classes_are_not_tested(
     params = trained[0] / "params.safetensors"
     assert main([*flags_of(tmp_path), "--epochs", "0", "--batch-size", "8", "--params", str(params)]) == 2
     assert "tells cat, dog, not ant, cat" in refusal(capsys)
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"normalization": text}
+        for text in ("[1]", '{"mean": [0], "sd": [1]}', '{"mean": 0, "std": 1}', '{"mean": ["a"], "std": ["b"]}', "{")
+    ]
+    + [{"class_names": text} for text in ("5", "[cat")],
+)
+def test_damaged_notes_are_refused(
+    notes: dict[str, str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "params.safetensors"
+    write_tensors(path, {"w": np.zeros(1, np.float32)}, notes)
+    assert main([*flags_of(folder), "--batch-size", "8", "--params", str(path)]) == 2
+    assert f"--params: {path} has damaged notes on its training (" in refusal(capsys)
 
 
 def test_a_missing_mlxtend_is_named_with_its_extra(

@@ -58,3 +58,59 @@ def test_bad_arguments() -> None:
         bp.chain(bp.ReLU(), last=bp.ReLU())
     with pytest.raises(TypeError, match="chain takes layers, not <function"):
         bp.chain(bp.ReLU(), lambda x: x)
+
+
+NORMS_AND_BYTES = [
+    (bp.LayerNorm(), 4 * (24 + 4 + 4)),
+    (bp.RMSNorm(), 4 * (24 + 4)),
+    (bp.BatchNorm(), 4 * (24 + 6 + 6)),
+]
+
+
+@pytest.mark.parametrize(("norm", "saved"), NORMS_AND_BYTES, ids=lambda value: str(value))
+def test_the_output_of_a_norm_is_not_saved_by_the_next_layer(norm: bp.Layer, saved: int) -> None:
+    x = normal(4, 6)
+    assert bp.residual_bytes(bp.chain(norm, bp.Dense(3)), x) == saved
+    assert bp.residual_bytes(bp.chain(norm, bp.chain(bp.Dense(6), norm, bp.Dense(3))), x) == 2 * saved
+    # A chain of one layer has no output_again, so here the dense layer saves its input too.
+    apart = bp.chain(bp.chain(norm), bp.Dense(3))
+    assert bp.residual_bytes(apart, x) == saved + 4 * 24
+
+
+def test_a_norm_within_a_scan_and_a_skip_gives_the_gradient_of_the_unshared_form() -> None:
+    def model(wrap) -> bp.Layer:
+        return bp.scan(
+            bp.skip(bp.chain(wrap(bp.LayerNorm()), bp.Dense(6), bp.Tanh(), wrap(bp.RMSNorm()), bp.Dense(6))), 2
+        )
+
+    shared, unshared = model(lambda norm: norm), model(lambda norm: bp.chain(norm))
+    x, dy = jnp.asarray(normal(4, 6)), jnp.asarray(normal(4, 6)[:, ::-1])
+    params, state = shared.init(jax.random.key(0), x)
+    wrapped, wrapped_state = unshared.init(jax.random.key(0), x)
+    wrapped = jax.tree.unflatten(jax.tree.structure(wrapped), jax.tree.leaves(params))
+    assert bp.residual_bytes(shared, x) < bp.residual_bytes(unshared, x)
+
+    def gradient(model, params, state):
+        return model.backward(params, model.forward(params, state, x)[2], dy)
+
+    ours, expected = (
+        jax.tree.leaves(gradient(*call)) for call in ((shared, params, state), (unshared, wrapped, wrapped_state))
+    )
+    for part, like in zip(ours, expected, strict=True):
+        assert jnp.allclose(part, like, rtol=1e-6, atol=1e-6)
+
+
+def test_a_field_of_any_name_is_no_output_again() -> None:
+    class Named(bp.Layer):
+        output = bp.Dense(4)
+
+        def forward(self, params, state, x):
+            return 2 * x, state, ()
+
+        def backward(self, params, residuals, dy):
+            return (), 2 * dy
+
+    model, x = bp.chain(Named(), bp.Dense(2)), normal(3, 4)
+    params, state = model.init(jax.random.key(0), x)
+    y, _, residuals = model.forward(params, state, x)
+    assert model.backward(params, residuals, y)[1].shape == x.shape

@@ -1,3 +1,4 @@
+import errno
 import importlib.util
 import itertools
 import os
@@ -124,6 +125,50 @@ def test_mostly_bad_files_are_refused(root: Path) -> None:
         image_folder(root)
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENFILE, "Too many open files")]
+)
+def test_a_machine_at_its_limit_is_not_taken_for_bad_files(
+    error: Exception, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
+        if path.name == "007.png":
+            raise error
+        return np.zeros((*size, channels), np.uint8)
+
+    monkeypatch.setattr("backprop_jax.data.image_folders.read_image", read)
+    with pytest.raises(type(error)) as caught:
+        image_folder(root)
+    assert caught.value is error
+
+
+def test_formats_are_registered_once_before_all_reading(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    def read(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
+        done.append("read")
+        return np.zeros((*size, channels), np.uint8)
+
+    monkeypatch.setattr("backprop_jax.data.image_folders.read_image", read)
+    monkeypatch.setattr(Image, "init", lambda: done.append("init"))
+    image_folder(root)
+    assert done == ["init", *["read"] * 40]
+
+
+def test_a_folder_without_permission_is_not_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "cat" / "secret").mkdir()
+    scandir = os.scandir
+
+    def deny(path: str):  # root, who may run the tests, is never denied
+        if Path(path).name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(PermissionError, match="secret"):
+        image_folder(root)
+
+
 def test_a_class_of_bad_files_is_named(root: Path) -> None:
     for path in (root / "dog").iterdir():
         path.write_bytes(b"")
@@ -159,13 +204,15 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_part_that_stays_empty_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="4 examples are too few"):
-        image_folder(write_images(tmp_path, CLASSES, 2))
+    with pytest.raises(ValueError, match="pets: 4 examples are too few"):
+        image_folder(write_images(tmp_path / "pets", CLASSES, 2))
 
 
-@pytest.mark.parametrize("arguments", [{"size": 0}, {"size": (8, -1)}, {"channels": 4}])
+@pytest.mark.parametrize(
+    "arguments", [{"size": size} for size in (0, (8, -1), 8.5, (8,), (8, 8.5), "8", "88", True)] + [{"channels": 4}]
+)
 def test_bad_sizes_are_refused(arguments: dict, root: Path) -> None:
-    with pytest.raises(ValueError, match="a height and a width of 1 or more and 1 or 3 channels"):
+    with pytest.raises(ValueError, match="a height and a width, whole numbers of 1 or more, and 1 or 3 channels, not"):
         image_folder(root, **arguments)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from backprop_jax.data.augmentation.boxes import random_boxes
 from backprop_jax.data.augmentation.protocol import require_images
+from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["cutout"]
 
@@ -18,7 +19,7 @@ class cutout:
 
     Shapes:   x (B, H, W, C) float -> the same; y as it is.
     Units:    size, the side, in pixels; `fill` in the units of x.
-    Raises:   ValueError if size is less than 1 or x holds no images.
+    Raises:   ValueError if size is no whole number of 1 or more, or x holds no images.
     Source:   DeVries & Taylor, 2017, arXiv:1708.04552, section 3.2.
     """
 
@@ -26,8 +27,10 @@ class cutout:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.size, int) or self.size < 1:
-            raise ValueError(f"cutout needs a size of a whole number of pixels, 1 or more, not {self.size}")
+        size = whole_number(self.size, least=1)
+        if size is None:
+            raise ValueError(f"cutout needs a size of a whole number of pixels, 1 or more, not {self.size!r}")
+        object.__setattr__(self, "size", size)
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, key: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:

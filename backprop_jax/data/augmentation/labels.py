@@ -6,6 +6,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.data.whole_number import whole_number
+
 __all__ = ["soft_labels"]
 
 
@@ -17,7 +19,7 @@ class soft_labels:
 
     Shapes:   y (B,) integer or (B, V) float -> (B, V) float32, or the dtype of a y that is a distribution; x as it is.
     Units:    smoothing is a fraction. Smoothing before mixing and after is the same.
-    Raises:   ValueError if classes is less than 1, smoothing is outside [0, 1), or y is neither. A label outside
+    Raises:   ValueError if classes is no whole number of 1 or more, smoothing is outside [0, 1), or y is neither. A label outside
               [0, V) cannot be seen under jit: its distribution is NaN, and so is the loss.
     Source:   Szegedy et al., 2015, arXiv:1512.00567, section 7, for the smoothing.
     """
@@ -26,8 +28,10 @@ class soft_labels:
     smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.classes, int) or self.classes < 1:
-            raise ValueError(f"soft_labels needs the number of classes, 1 or more, not {self.classes}")
+        classes = whole_number(self.classes, least=1)
+        if classes is None:
+            raise ValueError(f"soft_labels needs the number of classes, 1 or more, not {self.classes!r}")
+        object.__setattr__(self, "classes", classes)
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"soft_labels needs a smoothing of 0 or more and less than 1, not {self.smoothing}")
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.data.augmentation.protocol import require_images
+from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["random_crop", "random_flip"]
 
@@ -21,7 +22,7 @@ class random_crop:
     Shapes:   x (B, H, W, C) float -> the same; y as it is.
     Units:    padding in pixels; each of the (2 padding + 1)² places is as likely. `mode` is that of `jnp.pad`, and
               "constant" pads with `fill`, in the units of x.
-    Raises:   ValueError for a padding less than 0, an unknown mode, or an x that holds no images.
+    Raises:   ValueError for a padding that is no whole number of 0 or more, an unknown mode, or an x that holds no images.
     Source:   He et al., 2016, arXiv:1512.03385, section 4.2.
     """
 
@@ -30,8 +31,12 @@ class random_crop:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.padding, int) or self.padding < 0:
-            raise ValueError(f"random_crop needs a padding of a whole number of pixels, 0 or more, not {self.padding}")
+        padding = whole_number(self.padding, least=0)
+        if padding is None:
+            raise ValueError(
+                f"random_crop needs a padding of a whole number of pixels, 0 or more, not {self.padding!r}"
+            )
+        object.__setattr__(self, "padding", padding)
         if self.mode not in MODES:
             raise ValueError(f"random_crop needs a mode of {', '.join(MODES)}, not {self.mode!r}")
 

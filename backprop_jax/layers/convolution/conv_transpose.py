@@ -15,6 +15,7 @@ from backprop_jax.layers.convolution.geometry import (
     require_border,
     require_channels,
     require_divisible,
+    shortest,
     unwrap,
     wrap,
 )
@@ -58,8 +59,7 @@ class ConvTranspose(Layer):
     def __post_init__(self) -> None:
         freeze(self)
         more = per_axis("ConvTranspose", "output_padding", self.output_padding, len(self.kernel_size), least=0)
-        if not isinstance(self.output_padding, int):
-            object.__setattr__(self, "output_padding", more)
+        object.__setattr__(self, "output_padding", shortest(more))
         window = bare_window(self)
         for extra, stride, dilation in zip(more, window.strides, window.dilation, strict=True):
             if extra and (isinstance(self.padding, str) or extra >= max(stride, dilation)):
@@ -72,7 +72,11 @@ class ConvTranspose(Layer):
         require_images(self, x, len(self.kernel_size))
         groups = self.feature_group_count
         require_divisible(self, x)
-        return first_params(self, key, (*self.kernel_size, x.shape[-1], self.features // groups), x.dtype), ()
+        inputs, outputs = x.shape[-1] // groups, self.features // groups
+        params = first_params(self, key, (*self.kernel_size, inputs, self.features), x.dtype)
+        # Drawn as those of a Conv, for an output reads C / G channels; then each group goes with its channels.
+        by_group = params["w"].reshape(*self.kernel_size, inputs, groups, outputs)
+        return {**params, "w": jnp.swapaxes(by_group, -3, -2).reshape(*self.kernel_size, -1, outputs)}, ()
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, jax.Array]:
         require_images(self, x, len(self.kernel_size))

@@ -48,8 +48,8 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
             dx += _read(spread, mirrored, window, spatial) * kernels[tap]
         return dw + jnp.stack(sums), dx.sum(-1)
 
-    dw = zeros_after(dy, (math.prod(window.size), channels, w.shape[-1] // channels), dy.dtype)
-    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after(dy, x.shape, dy.dtype))
+    dw = zeros_after((x, dy), (math.prod(window.size), channels, w.shape[-1] // channels), dy.dtype)
+    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
     return dx, dw.reshape(w.shape)
 
 

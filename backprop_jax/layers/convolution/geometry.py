@@ -18,6 +18,7 @@ __all__ = [
     "require_border",
     "require_channels",
     "require_divisible",
+    "shortest",
     "unwrap",
     "window_on",
     "wrap",
@@ -35,16 +36,21 @@ def freeze(layer: Any) -> None:
         raise ValueError(f"{name} needs a kernel_size with one number for each of 1 to 3 spatial axes, not {size!r}")
     object.__setattr__(layer, "kernel_size", per_axis(name, "kernel_size", size, len(size)))
     for field in ("strides", "kernel_dilation"):
-        given = getattr(layer, field)
-        checked = per_axis(name, field, given, len(size))
-        object.__setattr__(layer, field, given if isinstance(given, int) else checked)
+        object.__setattr__(layer, field, shortest(per_axis(name, field, getattr(layer, field), len(size))))
     padding = pairs_of(name, layer.padding, len(size), PADDINGS)
-    object.__setattr__(layer, "padding", layer.padding if isinstance(layer.padding, int) else padding)
+    if not isinstance(padding, str):
+        padding = shortest(tuple(map(shortest, padding)))
+    object.__setattr__(layer, "padding", padding)
     groups = layer.feature_group_count
     if not isinstance(groups, int) or groups < 1 or layer.features % groups:
         raise ValueError(
             f"{name} needs a feature_group_count that divides its {layer.features} features, not {groups!r}"
         )
+
+
+def shortest(values: tuple) -> Any:
+    """One value for all where they are equal, so that equal arguments make equal layers."""
+    return values[0] if len(set(values)) == 1 and isinstance(values[0], int) else values
 
 
 def first_params(layer: Any, key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike) -> dict:

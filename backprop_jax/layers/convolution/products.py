@@ -4,12 +4,14 @@ XLA's convolution for CPUs mostly uses one thread, and a loop without vectors fo
 of one pixel; its matrix product uses all threads. So on CPUs convolutions become matrix products and sums over taps.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.convolution import depthwise, native, phases, strips
 from backprop_jax.layers.windows import Window
 
@@ -24,14 +26,16 @@ NARROW = 32  # channels below which a matrix product of pixels and channels is s
 @partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Array:
     """y."""
-    on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_convolve_on_cpu, native.convolve))
+    on_cpu = partial(_precisely, partial(_convolve_on_cpu, window=window, groups=groups))
+    elsewhere = partial(native.convolve, window=window, groups=groups)
     return lax.platform_dependent(x, w, cpu=on_cpu, default=elsewhere)
 
 
 @partial(jax.jit, static_argnums=(3, 4))
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window, groups: int) -> tuple[jax.Array, jax.Array]:
     """dx and dw."""
-    on_cpu, elsewhere = (partial(form, window=window, groups=groups) for form in (_gradients_on_cpu, _native_gradients))
+    on_cpu = partial(_precisely, partial(_gradients_on_cpu, window=window, groups=groups))
+    elsewhere = partial(_native_gradients, window=window, groups=groups)
     return lax.platform_dependent(x, w, dy, cpu=on_cpu, default=elsewhere)
 
 
@@ -39,6 +43,13 @@ def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window
     """dx alone, for x of these lengths: the convolution's adjoint."""
     x = jnp.zeros((len(dy), *spatial, w.shape[-2] * groups), dy.dtype)  # only dw reads it, which XLA drops
     return gradients(x, w, dy, window, groups)[0]
+
+
+def _precisely(form: Callable[..., PyTree], *arrays: jax.Array) -> PyTree:
+    """Half precision in float32, rounded once: the forms for CPUs add up taps and images one after the other."""
+    dtype = jnp.result_type(*arrays)
+    results = form(*(array.astype(jnp.promote_types(dtype, jnp.float32)) for array in arrays))
+    return jax.tree.map(lambda result: result.astype(dtype), results)
 
 
 def _native_gradients(

@@ -86,7 +86,7 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
         y = _shift_and_add(z, [offset * width for offset in strip.offsets], pixels)
         return (), strip.lift(y, (0,) * outer, places)
 
-    return by_chunk(window, some, (), (x,), zeros_after(x, (len(x), *places, features), x.dtype))[1]
+    return by_chunk(window, some, (), (x,), zeros_after((x, w), (len(x), *places, features), x.dtype))[1]
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
@@ -113,8 +113,8 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
         x_rows = [flat[offset * width : offset * width + len(dy_rows)] for offset in strip.offsets]  # X[q + i]
         return dw + jnp.concatenate(x_rows, 1).T @ dy_rows, strip.lift(dx, strip.gap, spatial)
 
-    dw = zeros_after(dy, (taps * channels, math.prod(window.size[outer:]) * features), dy.dtype)
-    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after(dy, x.shape, dy.dtype))
+    dw = zeros_after((x, dy), (taps * channels, math.prod(window.size[outer:]) * features), dy.dtype)
+    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
     by_tap = dw.reshape(taps, channels, -1, features).transpose(0, 2, 1, 3)
     return dx, by_tap.reshape(w.shape)
 

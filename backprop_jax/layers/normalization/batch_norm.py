@@ -83,9 +83,9 @@ class BatchNorm(Layer):
             mean, var = (state[name].astype(precise.dtype) for name in ("mean", "var"))
         rstd = lax.rsqrt(var + self.eps)
         residuals = BatchNormResiduals(x, mean, rstd)
-        return self.output(params, residuals), state, residuals
+        return self.output_again(params, residuals), state, residuals
 
-    def output(self, params: PyTree, residuals: BatchNormResiduals) -> jax.Array:
+    def output_again(self, params: PyTree, residuals: BatchNormResiduals) -> jax.Array:
         """y, from what is saved: the layer after this one need not save its input."""
         x, mean, rstd = residuals
         y = _affine(params, x.astype(mean.dtype), mean, rstd)

@@ -52,9 +52,9 @@ class LayerNorm(Layer):
         centered = precise - mean
         rstd = lax.rsqrt(jnp.mean(centered * centered, -1, keepdims=True) + self.eps)
         residuals = LayerNormResiduals(x, mean, rstd)
-        return self.output(params, residuals), state, residuals
+        return self.output_again(params, residuals), state, residuals
 
-    def output(self, params: PyTree, residuals: LayerNormResiduals) -> jax.Array:
+    def output_again(self, params: PyTree, residuals: LayerNormResiduals) -> jax.Array:
         """y, from what is saved: the layer after this one need not save its input."""
         x, mean, rstd = residuals
         y = params["scale"] * ((x.astype(mean.dtype) - mean) * rstd) + params["shift"]

@@ -48,9 +48,9 @@ class RMSNorm(Layer):
         precise = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         rrms = lax.rsqrt(jnp.mean(precise * precise, -1, keepdims=True) + self.eps)
         residuals = RMSNormResiduals(x, rrms)
-        return self.output(params, residuals), state, residuals
+        return self.output_again(params, residuals), state, residuals
 
-    def output(self, params: PyTree, residuals: RMSNormResiduals) -> jax.Array:
+    def output_again(self, params: PyTree, residuals: RMSNormResiduals) -> jax.Array:
         """y, from what is saved: the layer after this one need not save its input."""
         x, rrms = residuals
         y = params["scale"] * (x.astype(rrms.dtype) * rrms)

@@ -26,7 +26,11 @@ def test_each_pixel_is_erased_as_often_as_boxes_cover_it(size: int) -> None:
         assert span.sum(1).min() >= min(size // 2, span.shape[1])
 
 
-@pytest.mark.parametrize("size", [0, 2.5])
+@pytest.mark.parametrize("size", [0, 2.5, True, "2"])
 def test_bad_size(size) -> None:
     with pytest.raises(ValueError, match="whole number of pixels, 1 or more, not"):
         cutout(size)
+
+
+def test_a_size_from_numpy_is_an_int() -> None:
+    assert repr(cutout(np.int64(2))) == "cutout(size=2, fill=0.0)"  # type: ignore[arg-type]

@@ -29,6 +29,7 @@ def test_a_label_without_a_class_is_no_distribution() -> None:
     ("call", "message"),
     [
         (lambda: soft_labels(0), "number of classes, 1 or more, not 0"),
+        (lambda: soft_labels(True), "number of classes, 1 or more, not True"),
         (lambda: soft_labels(3, 1.0), "smoothing of 0 or more and less than 1, not 1.0"),
         (lambda: soft_labels(3)(KEY, X, jnp.ones((3, 4))), r"shape \(batch, 3\), not float32\[3, 4\]"),
         (lambda: soft_labels(3)(KEY, X, jnp.ones(3)), r"not float32\[3\]"),
@@ -37,3 +38,7 @@ def test_a_label_without_a_class_is_no_distribution() -> None:
 def test_bad_settings_and_labels(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_number_of_classes_from_numpy_is_an_int() -> None:
+    assert repr(soft_labels(np.int64(3))) == "soft_labels(classes=3, smoothing=0.0)"  # type: ignore[arg-type]

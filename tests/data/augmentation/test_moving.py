@@ -65,6 +65,7 @@ def test_a_flip_mirrors_the_share_of_images_asked_for(axis: int, mirrored: np.nd
     [
         (lambda: random_crop(-1), "whole number of pixels, 0 or more, not -1"),
         (lambda: random_crop(0.5), "whole number of pixels, 0 or more, not 0.5"),  # type: ignore[arg-type]
+        (lambda: random_crop(True), "whole number of pixels, 0 or more, not True"),
         (lambda: random_crop(mode="zeros"), "random_crop needs a mode of constant, edge, .* not 'zeros'"),
         (lambda: random_flip(1.5), "rate from 0 to 1, the share of images it mirrors, not 1.5"),
         (lambda: random_flip(axis=3), r"axis 1 \(up and down\) or 2 \(left and right\), not 3"),
@@ -73,3 +74,7 @@ def test_a_flip_mirrors_the_share_of_images_asked_for(axis: int, mirrored: np.nd
 def test_bad_settings(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_padding_from_numpy_is_an_int() -> None:
+    assert repr(random_crop(np.int64(2))) == "random_crop(padding=2, mode='constant', fill=0.0)"  # type: ignore[arg-type]
