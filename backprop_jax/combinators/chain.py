@@ -29,9 +29,8 @@ class Chain(Layer):
         y = f_n(... f_2(f_1(x)))
 
     Params, state: one entry a layer.
-    Saves:    what its layers save, but not the output of a layer that can tell it again from its own residuals by a
-              method `output_again(params, residuals)`, as the norms can: a norm and a layer that saves its input save one
-              array instead of two.
+    Saves:    what its layers save, but not the output of a layer that has a method `output_again`, as the norms do: a
+              norm and a layer that saves its input save one array instead of two.
     Backward: dx = f_1'ᵀ(f_2'ᵀ(... f_n'ᵀ dy)): each layer's dx is the dy of the layer before it.
     """
 

@@ -43,7 +43,8 @@ def files_by_class(root: Path, class_names: tuple[str, ...]) -> list[ImageFile]:
 
     A class folder may be a link, and so may a file; other links to folders are not followed.
 
-    Raises:   OSError if a folder cannot be read; ValueError if there is a folder of an unknown class, or a class folder without files: it is named.
+    Raises:   OSError if a folder cannot be read; ValueError if there is a folder of an unknown class, or a class folder
+              without files: it is named.
     """
     files = []
     for name, folder in sub_folders(root).items():

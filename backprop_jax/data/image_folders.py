@@ -20,6 +20,7 @@ from backprop_jax.data.whole_number import whole_number
 __all__ = ["image_folder"]
 
 MOST_SKIPPED = 0.5  # of all files; beyond it this is no folder of images
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)  # files, in this process or on the machine
 
 
 def image_folder(
@@ -44,21 +45,23 @@ def image_folder(
 
     Shapes:   x (N, *size, channels) in [0, 1], the middle of each image, scaled; size is (height, width), or both in
               one; channels 3 for red, green and blue, or 1 for grey.
-    Raises:   OSError if a folder is missing or cannot be read, or too many files are open; ModuleNotFoundError, naming the extra to install, if
-              Pillow is missing; ValueError for fewer than two class folders, a class folder without images, a class
-              that is not in train, fractions that leave a part empty, and if more than half of all files are skipped:
-              the message names the folder.
+    Raises:   OSError if a folder is missing or cannot be read, or too many files are open; ModuleNotFoundError, naming
+              the extra to install, if Pillow is missing; ValueError for a size or channels that are not as above; and
+              ValueError, naming the folder, for fewer than two class folders, a class folder without images, a class
+              that is not in train, fractions that leave a part empty, and if more than half of all files are skipped.
     """
     if importlib.util.find_spec("PIL") is None:
         raise ModuleNotFoundError(
             "images are read by Pillow, which is not installed: pip install 'backprop-jax[images]'"
         )
-    sides = [whole_number(side, least=1) for side in (size if isinstance(size, tuple | list) else (size, size))]
-    if len(sides) != 2 or None in sides or channels not in (1, 3):
+    sides = size if isinstance(size, tuple | list) else (size, size)
+    whole = [side for side in (whole_number(side, least=1) for side in sides) if side is not None]
+    if not len(sides) == len(whole) == 2 or channels not in (1, 3):
         raise ValueError(
             "images need a height and a width, whole numbers of 1 or more, and 1 or 3 channels, "
             f"not {size!r}, {channels!r}"
         )
+    height, width = whole
     root = Path(path)
     folders = find_parts(root)
     class_names = tuple(sub_folders(folders["train"]))
@@ -68,7 +71,7 @@ def image_folder(
     files = {part: files_by_class(folder, class_names) for part, folder in folders.items()}
 
     everything = [file for part in files.values() for file in part]
-    images, skipped = _read(everything, partial(read_image, size=tuple(sides), channels=channels), on_progress)
+    images, skipped = _read(everything, partial(read_image, size=(height, width), channels=channels), on_progress)
     _tell(root, skipped, len(everything), on_skip)
     parts = {part: _examples(listed, images) for part, listed in files.items()}
     missing = {"test": test, "validation": validation}
@@ -109,11 +112,9 @@ def _try(read: Callable[[Path], np.ndarray], path: Path) -> np.ndarray | str:
     try:
         # A pipe would keep its reader waiting.
         return read(path) if path.is_file() else "it is a broken link or no ordinary file"
-    except MemoryError:
-        raise
     except Exception as error:  # damaged files make decoders raise OSError, SyntaxError, IndexError, zlib.error ...
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            raise  # too many open files: this one is not to blame
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in TOO_MANY_OPEN:
+            raise  # the machine is at its limit, and this file is not to blame
         return " ".join(f"{type(error).__name__}: {error}".split()).replace(str(path), path.name)
 
 

@@ -19,8 +19,8 @@ class soft_labels:
 
     Shapes:   y (B,) integer or (B, V) float -> (B, V) float32, or the dtype of a y that is a distribution; x as it is.
     Units:    smoothing is a fraction. Smoothing before mixing and after is the same.
-    Raises:   ValueError if classes is no whole number of 1 or more, smoothing is outside [0, 1), or y is neither. A label outside
-              [0, V) cannot be seen under jit: its distribution is NaN, and so is the loss.
+    Raises:   ValueError if classes is no whole number of 1 or more, smoothing is outside [0, 1), or y is neither. A
+              label outside [0, V) cannot be seen under jit: its distribution is NaN, and so is the loss.
     Source:   Szegedy et al., 2015, arXiv:1512.00567, section 7, for the smoothing.
     """
 

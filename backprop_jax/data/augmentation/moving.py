@@ -22,7 +22,8 @@ class random_crop:
     Shapes:   x (B, H, W, C) float -> the same; y as it is.
     Units:    padding in pixels; each of the (2 padding + 1)² places is as likely. `mode` is that of `jnp.pad`, and
               "constant" pads with `fill`, in the units of x.
-    Raises:   ValueError for a padding that is no whole number of 0 or more, an unknown mode, or an x that holds no images.
+    Raises:   ValueError for a padding that is no whole number of 0 or more, an unknown mode, or an x that holds no
+              images.
     Source:   He et al., 2016, arXiv:1512.03385, section 4.2.
     """
 
