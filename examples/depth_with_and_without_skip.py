@@ -2,15 +2,20 @@
 
     python examples/depth_with_and_without_skip.py [--depths 20 56] [--steps 300] [--seeds 2]
 
-The plain and the residual network of that paper, with 20 and with 56 layers, learn 8x8 digits for a few hundred steps.
-Expect the plain one to hardly train at all with 56 layers, which no overfitting explains, for it is the loss on what it
-trains on; and the residual one to train well with both, if more slowly at first with 56. At the first step the gradient
-of the deep plain network is thousands of times larger in its first layer than in its last. The picture is
-runs/depth_with_and_without_skip.png (needs the extra `cli`). Takes a few minutes, half of them to compile.
+The plain and the residual network of that paper learn 8x8 digits for a few hundred steps. Expect the plain one hardly
+to train with 56 layers, which no overfitting explains, for it is the loss on what it trains on; and the residual one
+to train well with both. At the first step the gradient of the deep plain network is thousands of times larger in its
+first layer than in its last. Measured, with two seeds:
+
+                                      plain, 20      plain, 56      residual, 20   residual, 56
+    loss after 300 steps              0.082, 0.064   1.988, 1.877   0.001, 0.001   0.007, 0.002
+    first gradient, in first layer    10             2,400          6              16 to 32
+
+The picture is runs/depth_with_and_without_skip.png (needs the extra `cli`). Takes minutes, half of them to compile.
 """
 
 import argparse
-from itertools import count, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 
 import jax
@@ -47,10 +52,9 @@ def learn(objective, seed: int) -> tuple[np.ndarray, list[float], list[float]]:
 
 
 figure, panels = plt.subplots(1, 3, figsize=(16, 5), layout="constrained", width_ratios=[1.3, 1, 1])
-width = min(20, flags.steps)  # of the moving average
-final = {}
+width, final = min(20, flags.steps), {}  # of the moving average; where it ends
 for kind, build, color in (("plain", models.cifar_plain, "#D55E00"), ("residual", models.cifar_resnet, "#0072B2")):
-    for depth, style in zip(flags.depths, ("--", "-"), strict=False):
+    for depth, style in zip(flags.depths, cycle(("--", "-", ":", "-.")), strict=False):
         objective = supervised(build(depth), losses.CrossEntropy())
         for seed in range(flags.seeds):
             loss, first, last = learn(objective, seed)
@@ -60,10 +64,8 @@ for kind, build, color in (("plain", models.cifar_plain, "#D55E00"), ("residual"
             panels[0].plot(np.arange(width, flags.steps + 1), smooth, style, color=color, **look)
             for axes, norms in zip(panels[1:], (first, last), strict=True):
                 axes.semilogy(np.linspace(0, 100, len(norms)), norms, style, color=color)
-            ends = f"{first[0]:8.1f} in the first layer, {first[-1]:5.2f} in the last"
-            print(
-                f"{kind:8} {depth:3} layers, seed {seed}: loss {smooth[-1]:.3f}   gradient at first {ends}", flush=True
-            )
+            ends = f"gradient at first {first[0]:8.1f} in the first layer, {first[-1]:5.2f} in the last"
+            print(f"{kind:8} {depth:3} layers, seed {seed}: loss {smooth[-1]:.3f}   {ends}", flush=True)
 
 for kind in ("plain", "residual"):
     shallow, *_, deep = (np.mean(final[kind, depth]) for depth in (flags.depths[0], flags.depths[-1]))
@@ -71,8 +73,7 @@ for kind in ("plain", "residual"):
 panels[0].set(xlabel="step", ylabel=f"training loss, mean of {width} steps", title="training")
 panels[0].legend()
 for axes, when in zip(panels[1:], ("first", "last"), strict=True):
-    axes.set(xlabel="layer, % of the way from input to output", title=f"gradient of each convolution, {when} step")
-    axes.set(ylabel="Euclidean norm")
+    axes.set(xlabel="depth of the layer, %", ylabel="Euclidean norm", title=f"each convolution's gradient, {when} step")
 path = Path("runs/depth_with_and_without_skip.png")
 path.parent.mkdir(exist_ok=True)
 figure.savefig(path, dpi=100)

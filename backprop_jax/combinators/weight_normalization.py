@@ -18,9 +18,11 @@ def weight_norm(layer: Layer) -> Reparameterize:
         w[..., f] = g[f] v[..., f] / ‖v[..., f]‖
 
     Every matrix or convolution kernel named `w` is normalized, a vector for each entry of its last axis, which are the
-    output features. The layer starts as it would without.
+    output features. That of a ConvTranspose in G groups has F/G entries: a vector is then of one feature of each group,
+    and these share a length. The layer starts as it would without.
 
-    Params:   those of the layer with (v, g) in place of w: v like w, g (F,).   State, saves: those of the layer.
+    Params:   those of the layer with (v, g) in place of w: v like w, g as long as its last axis.
+    State, saves: those of the layer.
     Backward: dg[f] = <dw, v> / ‖v‖,   dv = g / ‖v‖ (dw - dg v / ‖v‖): orthogonal to v
     Raises:   ValueError if the layer has no kernels, or holds a `scan`, whose kernels have an axis for its steps.
     Source:   Salimans & Kingma, 2016, arXiv:1602.07868, eq. 2-3.
@@ -31,7 +33,7 @@ def weight_norm(layer: Layer) -> Reparameterize:
 
 class LengthAndDirection(NamedTuple):
     v: jax.Array  # (..., F), of any length but zero
-    g: jax.Array  # (F,)
+    g: jax.Array  # (F,), the last axis of v
 
 
 def with_lengths(free: PyTree) -> PyTree:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,8 @@ class Dropout(Layer):
     Backward: dx = dy m / (1 - rate)
     Units:    rate is the fraction removed. Along the axes `broadcast_dims` all elements share one draw: with (1, 2) of
               an image (B, N, M, C), whole channels go.
-    Raises:   ValueError if rate is outside [0, 1), x is not floating point or has no such axes.
+    Raises:   ValueError if rate is outside [0, 1), broadcast_dims holds no axes, x is not floating point or has no such
+              axes.
     Source:   Srivastava et al., 2014, JMLR 15.
     """
 
@@ -33,8 +35,11 @@ class Dropout(Layer):
     broadcast_dims: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "broadcast_dims", tuple(self.broadcast_dims))  # a list would make the layer unhashable
         require_rate("Dropout", self.rate)
+        dims = self.broadcast_dims
+        if not isinstance(dims, Sequence) or not all(isinstance(axis, int) for axis in dims):
+            raise ValueError(f"Dropout needs broadcast_dims of whole numbers, one an axis, as in (1, 2), not {dims!r}")
+        object.__setattr__(self, "broadcast_dims", tuple(dims))  # a list would make the layer unhashable
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         return (), typed_key(key)
@@ -62,5 +67,5 @@ class Dropout(Layer):
 
 def require_rate(layer: str, rate: float) -> None:
     """ValueError unless `rate` is a fraction that leaves something."""
-    if not 0 <= rate < 1:
-        raise ValueError(f"{layer} removes a fraction of at least 0 and less than 1, not {rate}")
+    if not isinstance(rate, Real) or not 0 <= rate < 1:
+        raise ValueError(f"{layer} removes a fraction of at least 0 and less than 1, not {rate!r}")

@@ -9,7 +9,18 @@ import jax
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer
 
-__all__ = ["Padding", "Pairs", "Window", "pairs_of", "per_axis", "require_images", "window_of"]
+__all__ = [
+    "Padding",
+    "Pairs",
+    "Window",
+    "pairs_of",
+    "per_axis",
+    "require_images",
+    "require_places",
+    "require_whole",
+    "unchecked_window",
+    "window_of",
+]
 
 Pairs = tuple[tuple[int, int], ...]  # (before, after), one a spatial axis
 Padding = str | int | Sequence[int | tuple[int, int]]
@@ -45,6 +56,12 @@ def per_axis(layer: str, name: str, value: int | Sequence[int], axes: int, least
     return numbers
 
 
+def require_whole(layer: str, name: str, value: int) -> None:
+    """ValueError unless an argument that all axes share is one whole number, 1 or more."""
+    if not _is_whole(value, 1):
+        raise ValueError(f"{layer} needs {name} of one whole number, 1 or more, not {value!r}")
+
+
 def window_of(
     layer: Layer,
     spatial: Sequence[int],
@@ -59,6 +76,19 @@ def window_of(
 
     Raises:   ValueError if the window is larger than the padded axis.
     """
+    window = unchecked_window(spatial, size, strides, padding, dilation)
+    require_places(layer, window, spatial)
+    return window
+
+
+def unchecked_window(
+    spatial: Sequence[int],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Padding,
+    dilation: tuple[int, ...],
+) -> Window:
+    """As `window_of`, even if the window is larger than the padded axis."""
     bare = Window(size, strides, dilation, ((0, 0),) * len(size))
     if padding == "SAME":
         axes = zip(spatial, bare.extent, strides, strict=True)
@@ -66,14 +96,17 @@ def window_of(
         pairs: Pairs = tuple((total // 2, total - total // 2) for total in missing)
     else:
         pairs = bare.padding if padding == "VALID" else padding  # type: ignore[assignment]  # checked by `pairs_of`
-    window = Window(size, strides, dilation, pairs)
-    for length, pads, extent in zip(spatial, pairs, window.extent, strict=True):
+    return Window(size, strides, dilation, pairs)
+
+
+def require_places(layer: Layer, window: Window, spatial: Sequence[int]) -> None:
+    """ValueError if the window is larger than the padded axis."""
+    for length, pads, extent in zip(spatial, window.padding, window.extent, strict=True):
         if length + sum(pads) < extent:
             raise ValueError(
                 f"{layer} has a window of {extent}, larger than the {length} elements of an axis padded by "
                 f"{pads[0]} and {pads[1]}: use a smaller window, more padding or larger inputs"
             )
-    return window
 
 
 def pairs_of(layer: str, padding: Padding, axes: int, names: tuple[str, ...]) -> str | Pairs:
@@ -96,7 +129,7 @@ def _for_each(value: Any, count: int) -> tuple:
 
 
 def _is_whole(number: Any, least: int = 0) -> bool:
-    return isinstance(number, int) and number >= least
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least
 
 
 def require_images(layer: Layer, x: jax.Array, axes: int) -> None:

@@ -7,7 +7,7 @@ from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
-from backprop_jax.layers.windows import require_images
+from backprop_jax.layers.windows import require_images, require_whole
 
 __all__ = ["PaddedIdentity"]
 
@@ -21,12 +21,17 @@ class PaddedIdentity(Layer):
     Shapes:   x (B, H, W, C) float -> y (B, ceil(H / strides), ceil(W / strides), features).   Params, state: none.
               Saves: no array.
     Backward: dx[b, i strides, j strides, c] = dy[b, i, j, c] for c < C, 0 for the pixels that were left out.
-    Raises:   ValueError if x is no batch of images with channels, or has more than `features` of them.
+    Raises:   ValueError if features or strides is no whole number of 1 or more, x is no batch of images with channels,
+              or has more than `features` of them.
     Source:   He, Zhang, Ren & Sun, 2016, arXiv:1512.03385, option A of section 3.3.
     """
 
     features: int
     strides: int
+
+    def __post_init__(self) -> None:
+        for name in ("features", "strides"):
+            require_whole("PaddedIdentity", name, getattr(self, name))
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, Static]:
         require_images(self, x, axes=2)

@@ -10,13 +10,12 @@ import pytest
 import backprop_jax as bp
 from tests.catalogue import normal
 
-QUICK = {"xla_backend_optimization_level": 0}
 NORM, NORM_RELU = bp.eval_mode(bp.BatchNorm()), bp.eval_mode(bp.BatchNorm(relu=True))
 
 
 def initialized(model: bp.Layer, x: Any) -> tuple[Any, Any]:
     """Parameters and running statistics, all random, variances of 0.5 to 2."""
-    params, state = jax.jit(model.init, compiler_options=QUICK)(jax.random.key(0), x)
+    params, state = jax.jit(model.init)(jax.random.key(0), x)
     random = np.random.default_rng(1)
 
     def draw(path: tuple, leaf: jax.Array) -> np.ndarray:
@@ -31,8 +30,8 @@ def assert_same_function(model: bp.Layer, x: Any, params: Any, state: Any) -> bp
     """The folded model, its outputs compared with the model's."""
     folded, folded_params, folded_state = bp.fold_batch_norm(model, params, state)
     assert "BatchNorm" not in repr(folded)
-    y, _, _ = jax.jit(model.forward, compiler_options=QUICK)(params, state, x)
-    folded_y, _, _ = jax.jit(folded.forward, compiler_options=QUICK)(folded_params, folded_state, x)
+    y, _, _ = jax.jit(model.forward)(params, state, x)
+    folded_y, _, _ = jax.jit(folded.forward)(folded_params, folded_state, x)
     jax.tree.map(lambda new, old: np.testing.assert_allclose(new, old, rtol=1e-5, atol=1e-5), folded_y, y)
     return folded
 

@@ -38,12 +38,18 @@ def test_equation_3_of_the_paper_on_a_convolution() -> None:
     dparams, _ = layer.backward(params, residuals, y)
     lengths = np.sqrt(np.sum(np.square(v), (0, 1)))
     effective = {"w": g * v / lengths, "b": params["b"]}
-    own_y, _, own_residuals = plain.forward(effective, (), x)
+    own_y, _, own_residuals = plain.forward(effective, (), jnp.asarray(x))
     dw = plain.backward(effective, own_residuals, own_y)[0]["w"]
     dg = np.sum(dw * v, (0, 1)) / lengths
     np.testing.assert_allclose(y, own_y, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(dparams["w"].g, dg, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(dparams["w"].v, g / lengths * dw - g * dg / lengths**2 * v, rtol=1e-4, atol=1e-5)
+
+
+def test_groups_of_a_transposed_convolution_share_lengths() -> None:
+    plain, x = bp.ConvTranspose(6, (2,), feature_group_count=2), normal(2, 3, 4)
+    params, _ = jax.eval_shape(bp.weight_norm(plain).init, jax.random.key(0), x)
+    assert params["w"].v.shape == (2, 4, 3) and params["w"].g.shape == (3,)
 
 
 def test_starts_as_the_layer_does() -> None:

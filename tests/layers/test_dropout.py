@@ -29,8 +29,8 @@ def test_eval_mode_changes_nothing_and_keeps_the_state() -> None:
     assert y is X and new_state is state and residuals == ()
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
-def test_bad_rate(rate: float) -> None:
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan"), "a"])
+def test_bad_rate(rate) -> None:
     with pytest.raises(ValueError, match="at least 0 and less than 1, not"):
         bp.Dropout(rate)
 
@@ -47,6 +47,9 @@ def test_shared_draws_remove_whole_channels(shared) -> None:
 
 
 def test_bad_axes() -> None:
+    for dims in (1, (1.5,), "a"):
+        with pytest.raises(ValueError, match=r"Dropout needs broadcast_dims of whole numbers, .* not"):
+            bp.Dropout(0.1, broadcast_dims=dims)  # type: ignore[arg-type]
     with pytest.raises(
         ValueError, match=r"broadcast_dims=\(2,\)\) needs an input that has these axes, not .*\[200, 100\]"
     ):

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 
 import backprop_jax as bp
-from tests.optim.oracle import QUICK
 
 
 def assert_gradient_is_that_of_jax_grad(model: bp.Layer, x: jax.Array, classes: int) -> None:
@@ -16,14 +15,10 @@ def assert_gradient_is_that_of_jax_grad(model: bp.Layer, x: jax.Array, classes: 
         def by_autodiff(params, state):
             return jax.grad(lambda params: objective.forward(params, state, batch)[0])(params)
 
-        params, state = _quick(lambda: objective.init(jax.random.key(0), batch))()
-        (_, new_state), by_hand = _quick(bp.value_and_grad(objective))(params, state, batch)
-        expected = _quick(by_autodiff)(params, state)
+        params, state = jax.jit(lambda: objective.init(jax.random.key(0), batch))()
+        (_, new_state), by_hand = jax.jit(bp.value_and_grad(objective))(params, state, batch)
+        expected = jax.jit(by_autodiff)(params, state)
     assert jax.tree.structure(new_state) == jax.tree.structure(state)
     assert jax.tree.structure(by_hand) == jax.tree.structure(expected)
     for ours, theirs in zip(jax.tree.leaves(by_hand), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
-
-
-def _quick(fn):
-    return jax.jit(fn, compiler_options=QUICK)

@@ -27,3 +27,9 @@ def test_every_other_pixel_and_channels_of_zeros() -> None:
 def test_channels_are_never_dropped() -> None:
     with pytest.raises(ValueError, match=r"adds channels up to 2, but was given \[1, 3, 4, 3\]"):
         PaddedIdentity(2, 2).forward((), (), jax.numpy.zeros((1, 3, 4, 3)))
+
+
+@pytest.mark.parametrize(("fields", "name"), [((0, 2), "features"), ((4, 0), "strides"), ((4, (2, 2)), "strides")])
+def test_bad_hyper_parameters(fields, name: str) -> None:
+    with pytest.raises(ValueError, match=f"PaddedIdentity needs {name} of one whole number, 1 or more, not"):
+        PaddedIdentity(*fields)

@@ -11,7 +11,6 @@ from backprop_jax.models.residual_blocks import (
     projection,
     residual_block,
 )
-from tests.optim.oracle import QUICK
 
 X = jax.nn.relu(jax.random.normal(jax.random.key(0), (2, 5, 4, 8)))  # what a block sees: the output of a ReLU
 
@@ -23,7 +22,7 @@ def _outputs(*layers: bp.Layer) -> list[jax.Array]:
         params, state = layers[0].init(jax.random.key(1), X)
         return [layer.forward(params, state, X)[0] for layer in layers]
 
-    return jax.jit(run, compiler_options=QUICK)()
+    return jax.jit(run)()
 
 
 @pytest.mark.parametrize("branch", [basic_branch(8, 1, last_norm(True)), bottleneck_branch(2, 1, last_norm(True))])

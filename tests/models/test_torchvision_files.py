@@ -14,7 +14,6 @@ import backprop_jax as bp
 from backprop_jax.models import load_torchvision, resnet18, save_torchvision
 from backprop_jax.models.residual_blocks import basic_branch
 from backprop_jax.models.resnets import resnet
-from tests.optim.oracle import QUICK
 
 IMAGE = jax.ShapeDtypeStruct((2, 32, 32, 3), np.float32)
 LIKE = jax.eval_shape(resnet18(classes=10).init, jax.random.key(0), IMAGE)
@@ -145,7 +144,7 @@ def test_logits_are_those_of_torch(name: str, tmp_path: Path) -> None:
 
     x = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
     params, state = load_torchvision(tmp_path / "file", *jax.eval_shape(model.init, jax.random.key(0), x))
-    forward = jax.jit(lambda *args: bp.eval_mode(model).forward(*args)[0], compiler_options=QUICK)
+    forward = jax.jit(lambda *args: bp.eval_mode(model).forward(*args)[0])
     with torch.no_grad():
         expected = twin.eval()(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
     assert 0.1 < np.std(expected) < 10  # else the tolerance would mean nothing
@@ -163,7 +162,7 @@ def test_gradients_in_training_are_those_of_torch(tmp_path: Path) -> None:
     with jax.enable_x64(True):
         params, state, x = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (params, state, x))
         objective = bp.supervised(model, bp.losses.CrossEntropy())
-        step = jax.jit(bp.value_and_grad(objective), compiler_options=QUICK)
+        step = jax.jit(bp.value_and_grad(objective))
         (loss, new_state), dparams = step(params, state, (x, y))
         # The gradients lie in a file as the parameters do, and so have torch's names and layouts.
         save_torchvision(tmp_path / "gradients", dparams, new_state)

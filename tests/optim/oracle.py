@@ -7,7 +7,6 @@ names, argument names and defaults are compared too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +18,6 @@ from backprop_jax import optim
 from tests.optim import functions
 
 STEPS = 50
-QUICK = {"xla_backend_optimization_level": 0}  # a third off each of some hundred compilations
 NAMES = {"jax": jax, "jnp": jnp, "add_share_of_params": functions.add_share_of_params}
 NO_EXTRA: Callable[[Any, Any], dict[str, Any]] = lambda params, updates: {}
 AS_GIVEN: Callable[[Any, Any], Any] = lambda params, gradient: gradient
@@ -63,7 +61,7 @@ def train(
         updates, state = optimizer.update(gradient, state, params, **extra(params, gradient))
         return (optim.apply_updates(params, updates), state), updates
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @jax.jit
     def run(params: Any, gradients: Any) -> tuple[Any, Any, Any]:
         carry, updates = jax.lax.scan(step, (params, optimizer.init(params)), gradients)
         return *carry, updates

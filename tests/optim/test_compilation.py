@@ -15,7 +15,7 @@ import pytest
 
 from backprop_jax import optim
 from tests.optim.case import Case
-from tests.optim.oracle import QUICK, assert_close, ours, random_like
+from tests.optim.oracle import assert_close, ours, random_like
 from tests.optim.rows import RECIPES
 
 pytestmark = pytest.mark.filterwarnings("ignore:`optimistic_adam` is deprecated")
@@ -24,7 +24,7 @@ SHAPES = {"w": jax.ShapeDtypeStruct((8, 16), jnp.float32), "b": jax.ShapeDtypeSt
 CASES = [next(case for case in cases if "wave" not in case.text) for cases in RECIPES.values()]
 
 
-@partial(jax.jit, static_argnums=(0, 1), donate_argnums=(3, 4), compiler_options=QUICK)
+@partial(jax.jit, static_argnums=(0, 1), donate_argnums=(3, 4))
 def step(optimizer: Any, case: Case, gradient: Any, state: Any, params: Any) -> tuple[Any, Any]:
     updates, state = optimizer.update(gradient, state, params, **case.extra(params, gradient))
     return optim.apply_updates(params, updates), state

@@ -8,8 +8,8 @@ __all__ = ["require_eps", "require_width"]
 
 
 def require_eps(layer: Layer, eps: float) -> None:
-    """ValueError if `eps`, what is added to a variance, is negative."""
-    if eps < 0:
+    """ValueError if `eps`, what is added to a variance, is negative or NaN."""
+    if not eps >= 0:
         raise ValueError(f"{type(layer).__name__} needs an eps of 0 or more, not {eps}")
 
 

@@ -43,8 +43,9 @@ class GroupNorm(Layer):
 
     def __post_init__(self) -> None:
         require_eps(self, self.eps)
-        if not isinstance(self.num_groups, int) or self.num_groups < 1:
-            raise ValueError(f"GroupNorm needs a whole number of groups, 1 or more, not {self.num_groups!r}")
+        groups = self.num_groups
+        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
+            raise ValueError(f"GroupNorm needs a whole number of groups, 1 or more, not {groups!r}")
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         require_float(self, x, rank=2)
@@ -59,8 +60,15 @@ class GroupNorm(Layer):
         mean = self._group_mean(_over_space(precise), x)
         centered = precise - self._spread(mean, x)
         rstd = lax.rsqrt(self._group_mean(_over_space(centered * centered), x) + self.eps)
-        y = centered * (self._spread(rstd, x) * params["scale"]) + params["shift"]
-        return y.astype(jnp.result_type(x, params["scale"])), state, GroupNormResiduals(x, mean, rstd)
+        residuals = GroupNormResiduals(x, mean, rstd)
+        return self.output_again(params, residuals), state, residuals
+
+    def output_again(self, params: PyTree, residuals: GroupNormResiduals) -> jax.Array:
+        """y, from what is saved: the layer after this one need not save its input."""
+        x = residuals.x
+        mean, rstd = self._spread(residuals.mean, x), self._spread(residuals.rstd, x)
+        y = (x.astype(mean.dtype) - mean) * (rstd * params["scale"]) + params["shift"]
+        return y.astype(jnp.result_type(x, params["scale"]))
 
     def backward(self, params: PyTree, residuals: GroupNormResiduals, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, scale = residuals.x, params["scale"]
@@ -127,6 +135,10 @@ class InstanceNorm(Layer):
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, GroupNormResiduals]:
         require_float(self, x, rank=2)
         return self._of_groups(x).forward(params, state, x)
+
+    def output_again(self, params: PyTree, residuals: GroupNormResiduals) -> jax.Array:
+        """y, from what is saved: the layer after this one need not save its input."""
+        return self._of_groups(residuals.x).output_again(params, residuals)
 
     def backward(self, params: PyTree, residuals: GroupNormResiduals, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         return self._of_groups(residuals.x).backward(params, residuals, dy)

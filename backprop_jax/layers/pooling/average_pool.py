@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
-from backprop_jax.layers.pooling.sliding import pool_window, round_up, set_window
+from backprop_jax.layers.pooling.sliding import pool_window, set_window
 from backprop_jax.layers.pooling.taps import pad, read, spread
 from backprop_jax.layers.windows import Padding, Window, require_images
 
@@ -59,11 +59,10 @@ class AvgPool(Layer):
 
     def _window(self, spatial: tuple[int, ...]) -> tuple[Window, np.ndarray]:
         """The window, and how many elements its mean is over: (*M, 1)."""
-        exact = pool_window(self, spatial, (1,) * len(spatial))
-        window = round_up(exact, spatial) if self.ceil_mode else exact
+        window, counted = pool_window(self, spatial, (1,) * len(spatial))
         counts = []
         for axis, (length, places) in enumerate(zip(spatial, window.places(spatial), strict=True)):
-            before, after = exact.padding[axis] if self.count_include_pad else (0, 0)
+            before, after = counted[axis] if self.count_include_pad else (0, 0)
             start = np.arange(places) * window.strides[axis] - window.padding[axis][0]
             counts.append(np.minimum(start + window.size[axis], length + after) - np.maximum(start, -before))
         return window, reduce(np.multiply.outer, counts)[..., None].astype(np.float32)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
 from backprop_jax.layers.pooling.maximum import first_maximum, index_dtype
-from backprop_jax.layers.pooling.sliding import pool_window, round_up, set_window
+from backprop_jax.layers.pooling.sliding import pool_window, set_window
 from backprop_jax.layers.pooling.taps import pad, read, spread
 from backprop_jax.layers.windows import Padding, Window, per_axis, require_images
 
@@ -69,5 +69,5 @@ class MaxPool(Layer):
         return (), spread(dy, self._window(spatial), spatial, residuals.index)
 
     def _window(self, spatial: tuple[int, ...]) -> Window:
-        window = pool_window(self, spatial, per_axis("MaxPool", "window_dilation", self.window_dilation, len(spatial)))
-        return round_up(window, spatial) if self.ceil_mode else window
+        dilation = per_axis("MaxPool", "window_dilation", self.window_dilation, len(spatial))
+        return pool_window(self, spatial, dilation)[0]

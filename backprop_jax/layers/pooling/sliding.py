@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_jax.layers.windows import Window, pairs_of, per_axis, window_of
+from backprop_jax.layers.windows import Pairs, Window, pairs_of, per_axis, require_places, unchecked_window
 
 __all__ = ["pool_window", "round_up", "set_window"]
 
@@ -23,13 +23,16 @@ def set_window(layer: Any) -> None:
     object.__setattr__(layer, "padding", pairs_of(name, layer.padding, rank, ("SAME", "VALID")))
 
 
-def pool_window(layer: Any, spatial: Sequence[int], dilation: tuple[int, ...]) -> Window:
-    """The window of a pool on axes of these lengths.
+def pool_window(layer: Any, spatial: Sequence[int], dilation: tuple[int, ...]) -> tuple[Window, Pairs]:
+    """The window of a pool on axes of these lengths, and its padding without what `ceil_mode` adds.
 
     Raises:   ValueError if it is larger than the padded input, or lies on padding alone somewhere.
     """
     shape, strides = layer.window_shape, layer.strides
-    window = window_of(layer, spatial, shape, shape if strides is None else strides, layer.padding, dilation)
+    exact = unchecked_window(spatial, shape, shape if strides is None else strides, layer.padding, dilation)
+    # Checked as rounded up: a window that is larger than the input can have what is left to itself.
+    window = round_up(exact, spatial) if layer.ceil_mode else exact
+    require_places(layer, window, spatial)
     for axis, length in enumerate(spatial):
         if not _reads_input(window, axis, length):
             before, after = window.padding[axis]
@@ -37,7 +40,7 @@ def pool_window(layer: Any, spatial: Sequence[int], dilation: tuple[int, ...]) -
                 f"{layer} has windows on padding alone: an axis of {length} elements is padded by {before} and "
                 f"{after}; pad by less than the window"
             )
-    return window
+    return window, exact.padding
 
 
 def _reads_input(window: Window, axis: int, length: int) -> bool:
@@ -54,6 +57,6 @@ def round_up(window: Window, spatial: Sequence[int]) -> Window:
     axes = zip(spatial, window.places(spatial), window.padding, window.extent, window.strides, strict=True)
     for length, places, (before, after), extent, stride in axes:
         missing = places * stride + extent - (before + length + after)
-        wanted = missing < stride and places * stride < before + length
+        wanted = places >= 0 and missing < stride and places * stride < before + length
         pairs.append((before, after + missing * wanted))
     return replace(window, padding=tuple(pairs))

@@ -66,8 +66,11 @@ def _apply(matrix: np.ndarray, x: jax.Array, axis: int) -> jax.Array:
         return jnp.moveaxis(product, 0, axis)
     columns = np.argsort(matrix == 0, axis=1, kind="stable")[:, :reads]  # those with an entry come first
     weights = np.take_along_axis(matrix, columns, 1)
-    # A row with fewer entries reads its own first again: an infinite element must not reach the rows it is not in.
-    columns = np.where(weights == 0, columns[:, :1], columns)
     weights = weights.astype(x.dtype).reshape(*weights.shape, *(1,) * (x.ndim - axis - 1))
-    terms = (jnp.take(x, columns[:, read], axis, mode="clip") * weights[:, read] for read in range(reads))
-    return sum(terms, start=jnp.zeros((), x.dtype))
+
+    def term(read: int) -> jax.Array:
+        weight = weights[:, read]
+        # A row with fewer entries reads what it is not made of: 0 times an infinite element would be a NaN.
+        return jnp.where(weight != 0, jnp.take(x, columns[:, read], axis, mode="clip") * weight, 0)
+
+    return sum(map(term, range(reads)), start=jnp.zeros((), x.dtype))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.layers.windows import per_axis, require_images
+from backprop_jax.layers.windows import require_images, require_whole
 
 __all__ = ["PixelShuffle", "PixelUnshuffle"]
 
@@ -18,14 +18,15 @@ class PixelShuffle(Layer):
 
     Shapes:   x (B, *N, C rⁿ) float -> y (B, *(r N), C), r = upscale_factor.   Params, state: none.   Saves: no array.
     Backward: dx = PixelUnshuffle(r) of dy: a permutation's transpose is its inverse.
-    Raises:   ValueError if upscale_factor is less than 1, x has no spatial axes, or rⁿ does not divide its channels.
+    Raises:   ValueError if upscale_factor is no whole number of 1 or more, x has no spatial axes, or rⁿ does not
+              divide its channels.
     Source:   Shi et al., 2016, arXiv:1609.05158, eq. 4.
     """
 
     upscale_factor: int
 
     def __post_init__(self) -> None:
-        per_axis("PixelShuffle", "upscale_factor", self.upscale_factor, 1)
+        require_whole("PixelShuffle", "upscale_factor", self.upscale_factor)
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, PyTree]:
         axes = max(len(x.shape) - 2, 1)
@@ -49,13 +50,14 @@ class PixelUnshuffle(Layer):
 
     Shapes:   x (B, *(r N), C) float -> y (B, *N, C rⁿ), r = downscale_factor.   Params, state: none.   Saves: no array.
     Backward: dx = PixelShuffle(r) of dy: a permutation's transpose is its inverse.
-    Raises:   ValueError if downscale_factor is less than 1, x has no spatial axes, or r does not divide their lengths.
+    Raises:   ValueError if downscale_factor is no whole number of 1 or more, x has no spatial axes, or r does not
+              divide their lengths.
     """
 
     downscale_factor: int
 
     def __post_init__(self) -> None:
-        per_axis("PixelUnshuffle", "downscale_factor", self.downscale_factor, 1)
+        require_whole("PixelUnshuffle", "downscale_factor", self.downscale_factor)
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, PyTree]:
         require_images(self, x, max(len(x.shape) - 2, 1))

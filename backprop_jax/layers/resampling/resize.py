@@ -1,5 +1,6 @@
 """Images of another size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -38,8 +39,8 @@ class Resize(Layer):
 
     def __post_init__(self) -> None:
         require_method(self, self.method, self.align_corners)
-        if isinstance(self.shape, int):
-            raise ValueError(f"Resize needs the length of each spatial axis, such as ({self.shape}, {self.shape})")
+        if not isinstance(self.shape, Sequence):
+            raise ValueError(f"Resize needs the length of each spatial axis, as in (32, 32), not {self.shape!r}")
         shape = tuple(self.shape)  # a list would make the layer unhashable
         object.__setattr__(self, "shape", per_axis("Resize", "shape", shape, max(len(shape), 1)))
 
@@ -71,8 +72,8 @@ class Upsample(Layer):
 
     def __post_init__(self) -> None:
         require_method(self, self.method, self.align_corners)
-        factors = self.scale_factor if isinstance(self.scale_factor, int) else tuple(self.scale_factor)
-        per_axis("Upsample", "scale_factor", factors, 1 if isinstance(factors, int) else max(len(factors), 1))
+        factors = tuple(self.scale_factor) if isinstance(self.scale_factor, Sequence) else self.scale_factor
+        per_axis("Upsample", "scale_factor", factors, max(len(factors), 1) if isinstance(factors, tuple) else 1)
         object.__setattr__(self, "scale_factor", factors)
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, Static]:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from backprop_jax.core.layer import PyTree
-from tests.optim.oracle import QUICK
 from tests.oracles.torch_convolution import CASES, Given, numbers, parameters, stored
 
 
@@ -23,7 +22,7 @@ def _ours() -> list[dict[str, jax.Array]]:
 
     inputs = jax.tree.map(np.float32, [(parameters(given), numbers(given.shape, 5)) for given in CASES])
     calculate = lambda inputs: [results(given, *arrays) for given, arrays in zip(CASES, inputs, strict=True)]
-    return jax.jit(calculate, compiler_options=QUICK)(inputs)
+    return jax.jit(calculate)(inputs)
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: repr(CASES[number].layer)[:70])

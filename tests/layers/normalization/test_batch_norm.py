@@ -159,12 +159,62 @@ for rule in (by_rule, by_jax_grad):
 print("equal on", jax.device_count(), "devices")
 """
 
+OPTIMIZED = """
+from backprop_jax.layers.convolution import native
+from backprop_jax.layers.convolution.geometry import window_on
+
+def normal(*shape):
+    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+def products(layer, w, x, dy):
+    y, _, residuals = layer.forward({"w": w}, (), x)
+    dparams, dx = layer.backward({"w": w}, residuals, dy)
+    return y, dx, dparams["w"]
+
+def natively(layer, w, x, dy):
+    groups, window = layer.feature_group_count, window_on(layer, x.shape[1:-1])
+    dx = native.input_gradient(dy, w, x.shape[1:-1], window, groups)
+    return native.convolve(x, w, window, groups), dx, native.weight_gradient(x, dy, window, groups)
+
+forms = [bp.Conv(32, (3, 3), *more, use_bias=False) for more in ((), (2,), (1, "SAME", 1, 32))]
+arrays = [
+    (normal(3, 3, 32 // layer.feature_group_count, 32), normal(4, 6, 6, 32), normal(4, size, size, 32))
+    for layer, size in zip(forms, (6, 3, 6))
+]
+objective = bp.supervised(bp.models.cifar_resnet(8), bp.losses.CrossEntropy())
+batch = normal(4, 8, 8, 3), np.arange(4)
+shapes = jax.eval_shape(objective.init, jax.random.key(0), batch)  # to compile init would take longest of all
+params, state = jax.tree.map(lambda leaf: normal(*leaf.shape), shapes)
+
+@jax.jit
+def ours(arrays, params, state, batch):
+    gradient = bp.value_and_grad(objective)(params, state, batch)[1]
+    return [products(layer, *given) for layer, given in zip(forms, arrays)], gradient
+
+@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+def theirs(arrays, params, state, batch):
+    gradient = jax.grad(lambda params: objective.forward(params, state, batch)[0])(params)
+    return [natively(layer, *given) for layer, given in zip(forms, arrays)], gradient
+
+def compare(actual, expected):
+    assert np.linalg.norm(actual - expected) <= 1e-4 * np.linalg.norm(expected), (actual.shape, actual, expected)
+
+results = (function(arrays, params, state, batch) for function in (ours, theirs))
+jax.tree.map(compare, *results)
+print("and as they are compiled for users")
+"""
+
 
 def test_gradients_and_statistics_on_eight_devices_are_those_of_one() -> None:
-    """In a process of its own: the number of devices is fixed at the first use of JAX."""
+    """In a process of its own: the number of devices is fixed at the first use of JAX.
+
+    XLA_FLAGS take the place of those of tests/conftest.py on purpose: XLA optimizes here as it does for users, and so
+    this process also proves a residual network and each form of the convolution under that compiler.
+    """
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    done = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True, timeout=300)
-    assert done.stdout == "equal on 8 devices\n", done.stderr
+    script = [sys.executable, "-c", SHARDED + OPTIMIZED]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "equal on 8 devices\nand as they are compiled for users\n", done.stderr
 
 
 @pytest.mark.parametrize(

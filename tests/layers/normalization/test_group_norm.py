@@ -46,6 +46,30 @@ def test_statistics_are_float32_for_bfloat16_and_one_a_group(layer: bp.Layer) ->
     assert {leaf.shape for leaf in residuals[1:]} == {(3, 2 if isinstance(layer, bp.GroupNorm) else 6)}
 
 
+@pytest.mark.parametrize("layer", [bp.GroupNorm(2), bp.InstanceNorm()], ids=repr)
+def test_the_next_layer_of_a_chain_does_not_save_the_output(layer: bp.Layer) -> None:
+    x = normal(2, 3, 6)
+    alone = bp.residual_bytes(layer, x)
+    assert bp.residual_bytes(bp.chain(layer, bp.Dense(4)), x) == alone
+    # A chain cannot tell its output again, so here the dense layer saves its input too.
+    assert bp.residual_bytes(bp.chain(bp.chain(layer), bp.Dense(4)), x) == alone + x.nbytes
+    params = {"scale": SCALE, "shift": SHIFT}
+    y, _, residuals = layer.forward(params, (), jnp.asarray(x))
+    np.testing.assert_array_equal(layer.output_again(params, residuals), y)  # type: ignore[attr-defined]
+
+
+def test_a_norm_after_a_norm_in_a_chain() -> None:
+    x, norms = jnp.asarray(normal(2, 3, 6)), (bp.InstanceNorm(1e-3), bp.GroupNorm(2))
+    shared, unshared = bp.chain(*norms, bp.Dense(2)), bp.chain(*map(bp.chain, norms), bp.Dense(2))
+    gradients = []
+    for model in (shared, unshared):
+        params, state = model.init(jax.random.key(0), x)
+        y, _, residuals = model.forward(params, state, x)
+        gradients.append(jax.tree.leaves(model.backward(params, residuals, y)))
+    for ours, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("layer", "x", "message"),
     [
@@ -63,8 +87,10 @@ def test_bad_input(layer: bp.Layer, x, message: str) -> None:
 
 
 def test_bad_hyper_parameters() -> None:
-    with pytest.raises(ValueError, match="groups, 1 or more, not 0"):
-        bp.GroupNorm(0)
-    for layer in (bp.GroupNorm, bp.InstanceNorm):
-        with pytest.raises(ValueError, match=f"{layer.__name__} needs an eps of 0 or more, not -1"):
-            layer(eps=-1.0)
+    for groups in (0, True):
+        with pytest.raises(ValueError, match=f"groups, 1 or more, not {groups}"):
+            bp.GroupNorm(groups)
+    for layer in (bp.GroupNorm, bp.InstanceNorm, bp.BatchNorm):
+        for eps in (-1.0, float("nan")):
+            with pytest.raises(ValueError, match=f"{layer.__name__} needs an eps of 0 or more, not {eps}"):
+                layer(eps=eps)

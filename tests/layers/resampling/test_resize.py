@@ -83,7 +83,26 @@ def test_an_infinite_element_reaches_only_what_reads_it() -> None:
     x = jnp.array([jnp.inf, 1.0, 2.0, 3.0])[None, :, None]
     for layer in (bp.Resize((2,)), bp.Resize((7,)), bp.Resize((2,), "bilinear"), bp.Upsample(2, "bilinear")):
         y, _, _ = layer.forward((), (), x)
-        assert jnp.isfinite(y[0, -(-y.shape[1] // 2) :]).all(), layer
+        half = -(-y.shape[1] // 2)
+        assert jnp.isfinite(y[0, half:]).all() and jnp.isposinf(y[0, 0]) and not jnp.isnan(y).any(), layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "dy", "dx"),
+    [
+        (bp.Resize((2,)), [jnp.inf, 1.0], [jnp.inf, 0, 1, 0, 0]),  # two elements that no place is near
+        (bp.Resize((3,), "bilinear", align_corners=True), [1.0, -jnp.inf, 2.0], [1, 0, -jnp.inf, 0, 2]),
+    ],
+    ids=str,
+)
+def test_an_infinite_cotangent_reaches_only_what_was_read(layer: bp.Layer, dy: list[float], dx: list[float]) -> None:
+    _, _, residuals = layer.forward((), (), jnp.zeros((1, 5, 1)))
+    np.testing.assert_array_equal(layer.backward((), residuals, jnp.array(dy)[None, :, None])[1][0, :, 0], dx)
+
+
+def test_an_end_is_read_alone() -> None:
+    y, _, _ = bp.Resize((4,), "bilinear").forward((), (), jnp.array([-jnp.inf, 1.0])[None, :, None])
+    np.testing.assert_array_equal(y[0, :, 0], [-jnp.inf, -jnp.inf, -jnp.inf, 1])
 
 
 def test_nothing_is_saved_and_the_layer_is_a_value() -> None:
@@ -96,7 +115,10 @@ def test_nothing_is_saved_and_the_layer_is_a_value() -> None:
     ("make", "message"),
     [
         (lambda: bp.Resize((3, 0)), r"Resize needs shape of 2 whole numbers, 1 or more, .* not \(3, 0\)"),
-        (lambda: bp.Resize(7), r"length of each spatial axis, such as \(7, 7\)"),  # type: ignore[arg-type]
+        (lambda: bp.Resize(7), r"Resize needs the length of each spatial axis, as in \(32, 32\), not 7"),  # type: ignore[arg-type]
+        (lambda: bp.Resize(2.5), r"the length of each spatial axis, .* not 2.5"),  # type: ignore[arg-type]
+        (lambda: bp.Upsample(2.5), "Upsample needs scale_factor of 1 whole numbers, .* not 2.5"),  # type: ignore[arg-type]
+        (lambda: bp.Upsample(True), "Upsample needs scale_factor of 1 whole numbers, .* not True"),
         (lambda: bp.Resize(()), "Resize needs shape of 1 whole numbers"),
         (lambda: bp.Upsample(0), "Upsample needs scale_factor of 1 whole numbers, 1 or more"),
         (lambda: bp.Upsample((2, 1.5)), r"Upsample needs scale_factor .* not \(2, 1.5\)"),  # type: ignore[arg-type]

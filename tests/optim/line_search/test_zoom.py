@@ -9,7 +9,6 @@ import pytest
 from optax._src import linesearch as optax_linesearch
 
 from backprop_jax import optim
-from tests.optim.oracle import QUICK
 from tests.optim.problems import PROBLEMS, any_problem
 
 STEPS = 24
@@ -54,7 +53,7 @@ def all_states(search: Any, points: Any, directions: Any, problems: Any, guesses
         start = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), start)
         return jax.lax.scan(next_state, start, length=STEPS)[1]
 
-    return jax.jit(jax.vmap(one), compiler_options=QUICK)(points, directions, problems, guesses)
+    return jax.jit(jax.vmap(one))(points, directions, problems, guesses)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["as they are", "all changed"])
