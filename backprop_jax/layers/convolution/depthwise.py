@@ -22,16 +22,13 @@ __all__ = ["convolve", "gradients"]
 
 def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     """y, for any stride."""
-    kernels = w.reshape(*window.size, x.shape[-1], -1)
-    padded, places = _pad(x[..., None], window.padding), window.places(x.shape[1:-1])
-    y = reduce(add, (_read(padded, tap, window, places) * kernels[tap] for tap in _taps(window)))
-    return y.reshape(*y.shape[:-2], w.shape[-1])
+    padded, places = _pad(_spread(x, w), window.padding), window.places(x.shape[1:-1])
+    return reduce(add, (_read(padded, tap, window, places) * w[tap] for tap in _taps(window)))
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """dx[i] = Σ_t dy[i + before - t dilation] w[t] and dw[t] = Σ_o x[o + t dilation - before] dy[o], for stride 1."""
-    spatial, places, channels = x.shape[1:-1], dy.shape[1:-1], x.shape[-1]
-    kernels = w.reshape(*window.size, channels, -1)
+    spatial, places = x.shape[1:-1], dy.shape[1:-1]
     # The place of x's first element, counted from the last tap, and as many places as x has elements.
     backward = tuple(
         (extent - 1 - before, length + before - count)
@@ -39,18 +36,28 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
     )
 
     def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-        dy = dy.reshape(*dy.shape[:-1], *kernels.shape[-2:])
-        padded, spread = _pad(x[..., None], window.padding), _pad(dy, backward)
+        padded, dy_padded = _pad(_spread(x, w), window.padding), _pad(dy, backward)
         sums, dx = [], jnp.zeros((), dy.dtype)
         for tap in _taps(window):
             sums.append(jnp.sum(_read(padded, tap, window, places) * dy, tuple(range(x.ndim - 1))))
             mirrored = tuple(size - 1 - index for size, index in zip(window.size, tap, strict=True))
-            dx += _read(spread, mirrored, window, spatial) * kernels[tap]
-        return dw + jnp.stack(sums), dx.sum(-1)
+            dx += _read(dy_padded, mirrored, window, spatial) * w[tap]
+        return dw + jnp.stack(sums), _gather(dx, x.shape[-1])
 
-    dw = zeros_after((x, dy), (math.prod(window.size), channels, w.shape[-1] // channels), dy.dtype)
+    dw = zeros_after((x, dy), (math.prod(window.size), w.shape[-1]), dy.dtype)
     dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
     return dx, dw.reshape(w.shape)
+
+
+def _spread(x: jax.Array, w: jax.Array) -> jax.Array:
+    """Each channel once a feature that reads it. No axis of length one: XLA would make loops without vectors of it."""
+    return x if x.shape[-1] == w.shape[-1] else jnp.repeat(x, w.shape[-1] // x.shape[-1], axis=-1)
+
+
+def _gather(dx: jax.Array, channels: int) -> jax.Array:
+    """The adjoint of `_spread`."""
+    multiplier = dx.shape[-1] // channels
+    return dx if multiplier == 1 else dx.reshape(*dx.shape[:-1], channels, multiplier).sum(-1)
 
 
 def _taps(window: Window) -> product:
@@ -59,7 +66,7 @@ def _taps(window: Window) -> product:
 
 def _pad(images: jax.Array, padding: Pairs) -> jax.Array:
     # lax.pad, for padding may be negative.
-    widths = [(0, 0, 0), *((*pair, 0) for pair in padding), (0, 0, 0), (0, 0, 0)]
+    widths = [(0, 0, 0), *((*pair, 0) for pair in padding), (0, 0, 0)]
     return lax.pad(images, jnp.zeros((), images.dtype), widths)
 
 
