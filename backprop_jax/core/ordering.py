@@ -27,7 +27,7 @@ def in_order(first: PyTree, then: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def zeros_after(arrays: Sequence[jax.Array], shape: tuple[int, ...], dtype: jax.typing.DTypeLike) -> jax.Array:
-    """Zeros that XLA cannot make before the arrays: where a loop writes its result, and not an hour earlier.
+    """Zeros that XLA cannot make before the arrays: where a loop writes its result, reserved no earlier.
 
     Within `shard_map` they vary over the mesh axes along which any array does, as the result of such a loop will.
     """

@@ -45,6 +45,14 @@ class Window:
         axes = zip(spatial, self.padding, self.extent, self.strides, strict=True)
         return tuple((length + sum(pads) - extent) // stride + 1 for length, pads, extent, stride in axes)
 
+    def adjoint_padding(self, spatial: Sequence[int]) -> Pairs:
+        """Around the places, spread out by the stride, so that a mirrored window of stride 1 has a place an element."""
+        axes = zip(spatial, self.places(spatial), self.strides, self.extent, self.padding, strict=True)
+        return tuple(
+            (extent - 1 - before, length - ((places - 1) * stride + 1) + before)
+            for length, places, stride, extent, (before, _) in axes
+        )
+
 
 def per_axis(layer: str, name: str, value: int | Sequence[int], axes: int, least: int = 1) -> tuple[int, ...]:
     """An argument given as one number for all axes or as one an axis, as the latter."""

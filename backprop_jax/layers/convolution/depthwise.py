@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.core.ordering import zeros_after
-from backprop_jax.layers.convolution.strips import by_chunk
+from backprop_jax.layers.convolution.chunks import by_chunk
 from backprop_jax.layers.windows import Pairs, Window
 
 __all__ = ["convolve", "gradients"]
@@ -29,14 +29,9 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """dx[i] = Σ_t dy[i + before - t dilation] w[t] and dw[t] = Σ_o x[o + t dilation - before] dy[o], for stride 1."""
     spatial, places = x.shape[1:-1], dy.shape[1:-1]
-    # The place of x's first element, counted from the last tap, and as many places as x has elements.
-    backward = tuple(
-        (extent - 1 - before, length + before - count)
-        for extent, (before, _), length, count in zip(window.extent, window.padding, spatial, places, strict=True)
-    )
 
     def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-        padded, dy_padded = _pad(_spread(x, w), window.padding), _pad(dy, backward)
+        padded, dy_padded = _pad(_spread(x, w), window.padding), _pad(dy, window.adjoint_padding(spatial))
         sums, dx = [], jnp.zeros((), dy.dtype)
         for tap in _taps(window):
             sums.append(jnp.sum(_read(padded, tap, window, places) * dy, tuple(range(x.ndim - 1))))

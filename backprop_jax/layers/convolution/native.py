@@ -32,11 +32,6 @@ def convolve(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Arr
 def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window: Window, groups: int) -> jax.Array:
     """dx[i] = Σ_t dy[o] w[t], i = o stride + t dilation - before: dy spread out by the stride, w flipped."""
     axes, rank = _axes(window), len(window.size)
-    spread = [(places - 1) * stride + 1 for places, stride in zip(dy.shape[1:-1], window.strides, strict=True)]
-    padding = [
-        (extent - 1 - before, length - wide + before)
-        for extent, (before, _), length, wide in zip(window.extent, window.padding, spatial, spread, strict=True)
-    ]
     taps, (inputs, outputs) = w.shape[:rank], w.shape[rank:]
     by_group = w.reshape(*taps, inputs, groups, outputs // groups)
     swapped = by_group.transpose(*range(rank), rank + 2, rank + 1, rank).reshape(*taps, outputs // groups, -1)
@@ -44,7 +39,7 @@ def input_gradient(dy: jax.Array, w: jax.Array, spatial: tuple[int, ...], window
         dy,
         lax.rev(swapped, range(rank)),
         (1,) * rank,
-        padding,
+        window.adjoint_padding(spatial),
         lhs_dilation=window.strides,
         rhs_dilation=window.dilation,
         dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),

@@ -11,7 +11,7 @@ With X the strip of x, D that of dy, rows q, offsets i of outer taps in rows, j 
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import product
 from operator import add
@@ -21,14 +21,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import zeros_after
+from backprop_jax.layers.convolution.chunks import by_chunk
 from backprop_jax.layers.windows import Pairs, Window
 
-__all__ = ["by_chunk", "convolve", "gradients"]
-
-# Elements of x at a time: with its copies it stays in a cache of a few MB. Fewer cost loop overhead.
-CHUNK = 2**18
+__all__ = ["convolve", "gradients"]
 
 
 class Strip(NamedTuple):
@@ -91,19 +88,16 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """dx and dw, made together: both need the strip of dy with its inner taps side by side."""
-    (channels, features), spatial, places = w.shape[-2:], x.shape[1:-1], dy.shape[1:-1]
+    (channels, features), spatial = w.shape[-2:], x.shape[1:-1]
     outer = _outer_axes(window, features, 2 * channels)
     strip, width = Strip.of(spatial, window, outer), math.prod(spatial[outer:])
     taps, most = len(strip.offsets), max(strip.offsets)
     columns = w.reshape(taps, -1, channels, features).transpose(1, 3, 0, 2).reshape(-1, taps * channels)
-    # Along the inner axes: as many places as x has elements, the last tap first.
-    backward = tuple(
-        (extent - 1 - before, length + before - count)
-        for extent, (before, _), length, count in zip(window.extent, window.padding, spatial, places, strict=True)
-    )
+    backward = window.adjoint_padding(spatial)
 
     def some(dw: jax.Array, x: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
         laid = strip.lay(dy, (0,) * outer, backward[outer:], most, 0)  # q from -most on
+        # Along the inner axes the last tap is first.
         starts = product(*(reversed(_steps(size, dilation)) for size, dilation in _inner(window, outer)))
         dy_rows = _side_by_side(laid, starts, spatial[outer:])  # D[q, - j]
         pixels = len(x) * math.prod(strip.pitch) * width
@@ -134,25 +128,6 @@ def _inner(window: Window, outer: int) -> zip:
 
 def _steps(size: int, dilation: int) -> range:
     return range(0, size * dilation, dilation)
-
-
-def by_chunk(
-    window: Window, fn: Callable, total: PyTree, arrays: tuple[jax.Array, ...], out: jax.Array
-) -> tuple[PyTree, jax.Array]:
-    """`total, y = fn(total, *images)` for a few images of each array at a time, y written into `out`."""
-    batch = len(arrays[0])
-    most = CHUNK // max(1, math.prod(arrays[0].shape[1:])) if math.prod(window.size) > 1 else batch
-    count = next((size for size in range(min(most, batch), 1, -1) if batch % size == 0), 1)
-
-    def step(carry: tuple[PyTree, jax.Array], start: jax.Array) -> tuple[tuple[PyTree, jax.Array], None]:
-        total, out = carry
-        chunks = (lax.dynamic_slice_in_dim(array, start, count) for array in arrays)
-        total, y = fn(total, *chunks)
-        return (total, lax.dynamic_update_slice_in_dim(out, y, start, 0)), None
-
-    if batch > 0:
-        (total, out), _ = lax.scan(step, (total, out), jnp.arange(0, batch, count))
-    return total, out
 
 
 def _side_by_side(rows: jax.Array, starts: Iterable[tuple[int, ...]], lengths: tuple[int, ...]) -> jax.Array:

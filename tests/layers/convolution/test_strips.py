@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from backprop_jax.layers.convolution import chunks as chunking
 from backprop_jax.layers.convolution import depthwise, native, strips
 from backprop_jax.layers.windows import Window
 from tests.catalogue import normal
@@ -39,7 +40,7 @@ def compare(batch: int, groups: int) -> str:
     ],
 )
 def test_a_batch_in_chunks(monkeypatch, groups: int, batch: int, images: float, chunks: int) -> None:
-    monkeypatch.setattr(strips, "CHUNK", int(images * IMAGE))
+    monkeypatch.setattr(chunking, "CHUNK", int(images * IMAGE))
     program = compare(batch, groups)
     assert program.count(f"length={chunks}") >= 1 if chunks else "scan" not in program
 
