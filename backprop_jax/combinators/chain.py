@@ -7,7 +7,7 @@ import jax
 
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import pull
-from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.layer import Layer, OutputAgain, PyTree, output_like
 from backprop_jax.core.ordering import in_order
 from backprop_jax.core.static import Static
 
@@ -54,7 +54,7 @@ class Chain(Layer):
             new_state.append(layer_state)
             residuals.append(_without(x, layer_residuals) if told_again else layer_residuals)
             # Not by one that was itself shortened: its input would have to be told first.
-            x, told_again = y, hasattr(layer, "output_again") and not isinstance(residuals[-1], _Shortened)
+            x, told_again = y, isinstance(layer, OutputAgain) and not isinstance(residuals[-1], _Shortened)
         return x, self.children.pack(new_state), self.children.pack(residuals)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
@@ -90,11 +90,11 @@ def _without(x: PyTree, residuals: PyTree) -> PyTree:
     return _Shortened(kept, Static((structure, is_input)))
 
 
-def _with_input(shortened: _Shortened, layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> PyTree:
+def _with_input(shortened: _Shortened, layer: OutputAgain, params: PyTree, residuals: PyTree, dy: PyTree) -> PyTree:
     """All residuals, from those of the layer before."""
     # Not before dy is there, or XLA would see the same expression twice and keep the first result alive after all.
     _, residuals = in_order(dy, residuals)
-    x = layer.output_again(params, residuals)  # type: ignore[attr-defined]
+    x = layer.output_again(params, residuals)
     structure, is_input = shortened.places.value
     kept = iter(shortened.kept)
     return structure.unflatten(x if told_again else next(kept) for told_again in is_input)

@@ -3,12 +3,12 @@
 import abc
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 
-__all__ = ["Layer", "PyTree", "call_that_makes", "output_like"]
+__all__ = ["Layer", "OutputAgain", "PyTree", "call_that_makes", "output_like"]
 
 PyTree = Any
 
@@ -32,8 +32,7 @@ class Layer(abc.ABC):
     3. `residuals` is a pytree of arrays and never holds a parameter: `backward` is handed `params`.
     4. Both functions are pure, and the new state has the structure of the old.
 
-    A layer may have a fourth method, `output_again(params, residuals) -> y`, where the output is a few operations on
-    each element away from the residuals: in a chain the next layer then need not save it as its input.
+    A layer may have a fourth method: see `OutputAgain`.
 
     State is whatever changes without a gradient: running statistics, PRNG keys, caches. A layer is abstract or final:
     to change one method, wrap it.
@@ -54,6 +53,16 @@ class Layer(abc.ABC):
     @abc.abstractmethod
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         """The cotangents of the parameters and of the input, given that of the output."""
+
+
+@runtime_checkable
+class OutputAgain(Protocol):
+    """A layer whose output is a few operations on each element away from its residuals.
+
+    In a chain the next layer then need not save it as its input.
+    """
+
+    def output_again(self, params: PyTree, residuals: PyTree) -> jax.Array: ...
 
 
 def call_that_makes(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from backprop_jax.optim.inspection.changing import HyperparamsState
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.transform import EmptyState, Leafwise, Transform, update_together
+from backprop_jax.optim.transform import EmptyState, Leafwise, Transform, elementwise_if, update_together
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class chain(Transform):
     Raises: TypeError for a member without `init` and `update`; ValueError for a state of another length.
     """
 
+    elementwise = elementwise_if(lambda self: all(map(is_elementwise, self.transforms)))
+
     transforms: tuple[Any, ...]
 
     def __init__(self, *transforms: Any) -> None:
@@ -46,10 +48,6 @@ class chain(Transform):
 
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.transforms))})"
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return all(getattr(transform, "elementwise", False) for transform in self.transforms)
 
     def init(self, params: PyTree) -> tuple[PyTree, ...]:
         return tuple(transform.init(params) for transform in self.transforms)
@@ -97,6 +95,8 @@ class named_chain(Transform):
     Raises: TypeError for a member that is no such pair; ValueError for a name given twice, or a state of other names.
     """
 
+    elementwise = elementwise_if(lambda self: self._unnamed.elementwise)
+
     transforms: tuple[tuple[str, Any], ...]
 
     def __init__(self, *args: tuple[str, Any]) -> None:
@@ -112,10 +112,6 @@ class named_chain(Transform):
 
     def __repr__(self) -> str:
         return f"named_chain({', '.join(map(repr, self.transforms))})"
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return self._unnamed.elementwise
 
     @property
     def _unnamed(self) -> chain:
@@ -147,6 +143,11 @@ def require_transform(value: Any, what: str) -> None:
             f"{what} is {value!r}, which is no transform; "
             "pass the result of calling one, such as scale(0.1), not the function or class itself"
         )
+
+
+def is_elementwise(transform: Any) -> bool:
+    """Whether a transform says that it is elementwise: one that is not ours does not tell."""
+    return getattr(transform, "elementwise", False)
 
 
 def update_with_extra(

@@ -53,26 +53,6 @@ def unzip(structure: Any, rows: list[tuple[Any, ...]], beside: int) -> tuple[PyT
     return tuple(structure.unflatten(column) for column in columns)
 
 
-def broadcast_mask(mask: PyTree, updates: PyTree) -> list[bool]:
-    """A bool for every leaf of the updates, None leaves included, from a mask of their structure or a prefix of it.
-
-    Raises ValueError if the mask does not fit.
-    """
-    structure = jax.tree.structure(updates, is_leaf=is_none)
-    try:
-        if jax.tree.structure(mask, is_leaf=is_none) != structure:
-            whole = jax.tree.map(lambda flag, part: jax.tree.map(lambda _: flag, part, is_leaf=is_none), mask, updates)
-            return [bool(flag) for flag in jax.tree.leaves(whole)]
-    except ValueError:
-        pass  # not a prefix; where an update is None, the mask may have a whole tree
-    try:
-        return [bool(flag) if jax.tree_util.all_leaves([flag]) else False for flag in structure.flatten_up_to(mask)]
-    except ValueError as error:
-        raise ValueError(
-            f"mask {mask!r} does not fit; give a bool for every leaf or for whole subtrees: {error}"
-        ) from None
-
-
 def full_like(params: PyTree, value: jax.typing.ArrayLike, dtype: str | None = None) -> PyTree:
     """`value` in the shapes (and shardings) of `params`, never weakly typed: a weak state recompiles the next step."""
 

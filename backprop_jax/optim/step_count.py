@@ -27,6 +27,3 @@ def safe_increment(count: jax.typing.ArrayLike) -> jax.Array:
     else:
         raise ValueError(f"safe_increment: a count cannot be {count.dtype}; make it an integer, such as jnp.int32(0)")
     return lax.min(count, jnp.array(last, count.dtype)) + jnp.array(1, count.dtype)
-
-
-next_count = safe_increment  # its name within this package, beside `first_count`

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, NamedTuple, final
 
 from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.inspection.changing import takes_hyperparams
-from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, broadcast_mask, unzip
+from backprop_jax.optim.leafwise import PyTree, Rule, RuleUse, align, apply_rules, unzip
+from backprop_jax.optim.prefix_trees import fit_prefix, for_each_leaf
 
 
 class Transform(abc.ABC):
@@ -64,6 +65,11 @@ class Transform(abc.ABC):
     def __class__(self) -> type:
         optax = sys.modules.get("optax")
         return type(self) if optax is None else _also(type(self), optax.GradientTransformationExtraArgs)
+
+
+def elementwise_if(holds: Callable[[Any], bool]) -> Any:
+    """`elementwise` of a class whose fields decide it. Typed as Any: to a checker no property may replace a bool."""
+    return property(holds)
 
 
 def _rebuild(cls: type, fields: dict[str, Any]) -> Any:
@@ -140,7 +146,7 @@ def update_together(
     if any(transform.reads_params for transform in transforms):
         columns.append(("params", params))
     structure, rows = align(updates, columns, frozenset(of_any_shape))
-    masks = zip(*(broadcast_mask(plan.mask, updates) for plan in plans), strict=True)
+    masks = zip(*(for_each_leaf(fit_prefix(plan.mask, updates, "mask"), updates) for plan in plans), strict=True)
     scalars = tuple(plan.scalars for plan in plans)
     new_rows = []
     for row, applies in zip(rows, masks, strict=True):

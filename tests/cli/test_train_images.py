@@ -82,6 +82,15 @@ def test_the_file_holds_parameters_running_statistics_and_notes(trained: tuple[P
     assert (notes["model"], notes["data"], notes["class_names"]) == ("resnet20", "pets", '["cat", "dog"]')
 
 
+@pytest.mark.parametrize(("model", "size"), [("lenet", 12), ("mobilenet", 8)])
+def test_other_models_learn_light_from_dark(
+    model: str, size: int, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", model, "--image-size", str(size), "--epochs", "4", "--batch-size", "14"]
+    assert main([*flags_of(folder), *options, "--out", str(tmp_path)]) == 0
+    print(capsys.readouterr().out); print((tmp_path/"history.csv").read_text()); assert 0
+
+
 def test_the_file_does_not_tell_where_things_lie(folder: Path, tmp_path: Path) -> None:
     flags = TrainImages(data=str(folder), out=tmp_path / "out", params=tmp_path / "params.safetensors")
     dataset = image_folder(folder, 8, on_skip=lambda path, reason: None)

@@ -12,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 import backprop_jax as bp
 from backprop_jax.models import load_torchvision, resnet18, save_torchvision
-from backprop_jax.models.residual_blocks import basic_branch
+from backprop_jax.models.residual_blocks import basic_branch, bottleneck_branch
 from backprop_jax.models.resnets import resnet
+from tests.oracles import torch_resnets
 
 IMAGE = jax.ShapeDtypeStruct((2, 32, 32, 3), np.float32)
 LIKE = jax.eval_shape(resnet18(classes=10).init, jax.random.key(0), IMAGE)
@@ -122,6 +123,22 @@ def test_another_model_has_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="dropout/key is no parameter or statistic of a ResNet"):
         save_torchvision(tmp_path / "file", {}, {"dropout": state})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", torch_resnets.GIVEN, ids=["basic", "bottleneck"])
+def test_logits_are_those_that_torch_gave(given: torch_resnets.Given, tmp_path: Path) -> None:
+    """In networks of two blocks, of which the second halves the image; their file is made without PyTorch."""
+    branch = bottleneck_branch if given.bottleneck else basic_branch
+    model, x = resnet(given.blocks, branch, torch_resnets.CLASSES, False), torch_resnets.image()
+    like = jax.eval_shape(model.init, jax.random.key(0), x)
+    save_torchvision(tmp_path / "shapes", *jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), like))
+    shapes = {name: tensor.shape for name, tensor in load_file(tmp_path / "shapes").items()}
+    save_file(torch_resnets.tensors(shapes), tmp_path / "file")
+    loaded = load_torchvision(tmp_path / "file", *like)
+    with jax.enable_x64(True):
+        params, state, x = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (*loaded, x))
+        logits, _, _ = jax.jit(bp.eval_mode(model).forward)(params, state, x)
+    np.testing.assert_allclose(logits, given.logits, rtol=1e-7, atol=1e-7)
 
 
 def _twin(name: str, path: Path) -> tuple[Any, bp.Layer]:

@@ -1,6 +1,5 @@
 """A few images at a time: what is copied of them stays in the cache."""
 
-import math
 from collections.abc import Callable
 
 import jax
@@ -8,20 +7,21 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.core.layer import PyTree
-from backprop_jax.layers.windows import Window
 
 __all__ = ["by_chunk"]
 
-# Elements of x at a time: with its copies it stays in a cache of a few MB. Fewer cost loop overhead.
-CHUNK = 2**18
+CHUNK = 2**20  # numbers copied at a time: they stay in a cache of a few MB. Fewer cost loop overhead.
 
 
 def by_chunk(
-    window: Window, fn: Callable, total: PyTree, arrays: tuple[jax.Array, ...], out: jax.Array
+    copied: int, fn: Callable, total: PyTree, arrays: tuple[jax.Array, ...], out: jax.Array
 ) -> tuple[PyTree, jax.Array]:
-    """`total, y = fn(total, *images)` for a few images of each array at a time, y written into `out`."""
+    """`total, y = fn(total, *images)` for a few images of each array at a time, y written into `out`.
+
+    `copied` is how many numbers `fn` makes of an image; all images are one chunk if none.
+    """
     batch = len(arrays[0])
-    most = CHUNK // max(1, math.prod(arrays[0].shape[1:])) if math.prod(window.size) > 1 else batch
+    most = CHUNK // copied if copied > 0 else batch
     count = next((size for size in range(min(most, batch), 1, -1) if batch % size == 0), 1)
 
     def step(carry: tuple[PyTree, jax.Array], start: jax.Array) -> tuple[tuple[PyTree, jax.Array], None]:

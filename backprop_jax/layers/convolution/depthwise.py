@@ -40,7 +40,8 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
         return dw + jnp.stack(sums), _gather(dx, x.shape[-1])
 
     dw = zeros_after((x, dy), (math.prod(window.size), w.shape[-1]), dy.dtype)
-    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
+    copied = 4 * math.prod(x.shape[1:])  # both arrays, and padded
+    dw, dx = by_chunk(copied, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
     return dx, dw.reshape(w.shape)
 
 

@@ -4,6 +4,7 @@ XLA's convolution for CPUs mostly uses one thread, and a loop without vectors fo
 of one pixel; its matrix product uses all threads. So on CPUs convolutions become matrix products and sums over taps.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -13,11 +14,13 @@ from jax import lax
 
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.convolution import depthwise, native, phases, strips
+from backprop_jax.layers.convolution.blocks import blocks_for
 from backprop_jax.layers.windows import Window
 
 __all__ = ["convolve", "gradients", "input_gradient"]
 
-NARROW = 32  # channels below which a matrix product of pixels and channels is slower than XLA's convolution
+# With fewer channels than NARROW, matrix products are slower than XLA's convolution, if a window has ENOUGH numbers.
+NARROW, ENOUGH = 32, 64
 
 
 # Both under jit, so that the equal convolutions of a model are traced and lowered once.
@@ -65,8 +68,12 @@ def _convolve_on_cpu(x: jax.Array, w: jax.Array, window: Window, groups: int) ->
     if groups > 1:
         form = jax.vmap(partial(_convolve_on_cpu, window=window, groups=1), -2, -2)
         return _join(form(_by_group(x, groups), _by_group(w, groups)))
-    narrow = min(w.shape[-2:]) < NARROW and max(window.size) > 1
-    return native.convolve(x, w, window, groups) if narrow else phases.convolve(strips.convolve, x, w, window)
+    if max(window.size) > 1 and min(w.shape[-2:]) < NARROW and math.prod(w.shape[:-1]) >= ENOUGH:
+        return native.convolve(x, w, window, groups)
+    blocks = blocks_for(x.shape[1:-1], window, w.shape[-2])
+    if blocks:
+        return blocks.convolve(strips.convolve, x, w, window)
+    return phases.convolve(strips.convolve, x, w, window)
 
 
 def _by_group(array: jax.Array, groups: int) -> jax.Array:
@@ -87,4 +94,7 @@ def _gradients_on_cpu(
         form = jax.vmap(partial(_gradients_on_cpu, window=window, groups=1), -2, -2)
         dx, dw = form(_by_group(x, groups), _by_group(w, groups), _by_group(dy, groups))
         return _join(dx), _join(dw)
+    blocks = blocks_for(x.shape[1:-1], window, w.shape[-2])
+    if blocks:
+        return blocks.gradients(strips.gradients, x, w, dy)
     return phases.gradients(strips.gradients, x, w, dy, window)

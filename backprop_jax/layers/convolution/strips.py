@@ -83,7 +83,8 @@ def convolve(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
         y = _shift_and_add(z, [offset * width for offset in strip.offsets], pixels)
         return (), strip.lift(y, (0,) * outer, places)
 
-    return by_chunk(window, some, (), (x,), zeros_after((x, w), (len(x), *places, features), x.dtype))[1]
+    copied = _copied(window, outer, channels, features) * math.prod(places)
+    return by_chunk(copied, some, (), (x,), zeros_after((x, w), (len(x), *places, features), x.dtype))[1]
 
 
 def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
@@ -108,7 +109,8 @@ def gradients(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tupl
         return dw + jnp.concatenate(x_rows, 1).T @ dy_rows, strip.lift(dx, strip.gap, spatial)
 
     dw = zeros_after((x, dy), (taps * channels, math.prod(window.size[outer:]) * features), dy.dtype)
-    dw, dx = by_chunk(window, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
+    copied = _copied(window, outer, features, channels) * math.prod(spatial)
+    dw, dx = by_chunk(copied, some, dw, (x, dy), zeros_after((dy, w), x.shape, dy.dtype))
     by_tap = dw.reshape(taps, channels, -1, features).transpose(0, 2, 1, 3)
     return dx, by_tap.reshape(w.shape)
 
@@ -120,6 +122,12 @@ def _outer_axes(window: Window, inner_cost: int, outer_cost: int) -> int:
         return math.prod(window.size[outer:]) * inner_cost + math.prod(window.size[:outer]) * outer_cost
 
     return min(range(len(window.size), -1, -1), key=copies)
+
+
+def _copied(window: Window, outer: int, inner_width: int, outer_width: int) -> int:
+    """Numbers a pixel in the larger of operand and result; a kernel of one pixel copies none."""
+    widths = math.prod(window.size[outer:]) * inner_width, math.prod(window.size[:outer]) * outer_width
+    return max(widths) if math.prod(window.size) > 1 else 0
 
 
 def _inner(window: Window, outer: int) -> zip:

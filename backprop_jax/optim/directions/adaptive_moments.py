@@ -21,7 +21,7 @@ from backprop_jax.optim.directions.moments import (
 )
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -68,7 +68,7 @@ class scale_by_adam(Leafwise):
         return ScaleByAdamState(count=first_count(), mu=zeros_like(params, self.mu_dtype), nu=zeros_like(params))
 
     def plan(self, updates: PyTree, state: ScaleByAdamState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         divisor = corrected_divisor(self.b2, count, self.eps, self.eps_root)
         direction = corrected_mean(self.b1, count, divisor.factor, self.nesterov)
         return Plan(_rule, MomentScalars(direction, average(self.b2), divisor), state._replace(count=count))
@@ -123,7 +123,7 @@ class scale_by_radam(Leafwise):
         return ScaleByAdamState(count=first_count(), mu=zeros_like(params), nu=zeros_like(params))
 
     def plan(self, updates: PyTree, state: ScaleByAdamState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         power = self.b2**count
         limit = 2.0 / (1.0 - self.b2) - 1.0
         length = limit - 2.0 * count * power / (1.0 - power)

@@ -9,7 +9,7 @@ import jax
 
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_decay
 from backprop_jax.optim.leafwise import PyTree, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -44,7 +44,7 @@ class ema(Leafwise):
         return EmaState(count=first_count(), ema=zeros_like(params, self.accumulator_dtype))
 
     def plan(self, updates: PyTree, state: EmaState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         correction = 1.0 - self.decay**count if self.debias else None
         return Plan(_rule, _Scalars(self.decay, 1 - self.decay, correction), state._replace(count=count))
 

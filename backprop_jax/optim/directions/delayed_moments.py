@@ -14,7 +14,7 @@ from backprop_jax.optim.directions.adaptive_moments import ScaleByAdamState
 from backprop_jax.optim.directions.moments import Average, average, real_part, require_decays
 from backprop_jax.optim.hyperparameters import Scalar, call_of, dtype_name, require_positive
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -67,7 +67,7 @@ class scale_by_adopt(Leafwise):
             eps=self.eps,
             bound=self.clip_value_fn(state.count) if self.use_clipping else None,
         )
-        state = state._replace(count=next_count(state.count))
+        state = state._replace(count=safe_increment(state.count))
         return Plan(_nesterov_rule if self.nesterov else _rule, scalars, state)
 
 

@@ -15,7 +15,7 @@ from jax import lax
 from backprop_jax.optim.directions.moments import Average, average, real_part
 from backprop_jax.optim.hyperparameters import Scalar, call_of, require_non_negative
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -76,7 +76,7 @@ class scale_by_factored_rms(Leafwise):
 
     def plan(self, updates: PyTree, state: FactoredState, params: PyTree, **extra: Any) -> Plan:
         decay = average(self.decay_rate_fn(state.count - self.step_offset, self.decay_rate))
-        return Plan(_rule, _Scalars(decay, self.epsilon), state._replace(count=next_count(state.count)))
+        return Plan(_rule, _Scalars(decay, self.epsilon), state._replace(count=safe_increment(state.count)))
 
     def _models(self, param: jax.typing.ArrayLike) -> tuple[Any, Any, Any]:
         """What v_row, v_col and v are like."""

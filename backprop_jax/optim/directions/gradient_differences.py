@@ -21,7 +21,7 @@ from backprop_jax.optim.directions.moments import (
 )
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -66,7 +66,7 @@ class scale_by_adan(Leafwise):
         return ScaleByAdanState(m, v, n, g, t=first_count())
 
     def plan(self, updates: PyTree, state: ScaleByAdanState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.t)
+        count = safe_increment(state.t)
         ahead = 1 - self.b2
         divisor = corrected_divisor(self.b3, count, self.eps, self.eps_root)
         scalars = _Scalars(

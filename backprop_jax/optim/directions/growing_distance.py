@@ -25,7 +25,7 @@ from backprop_jax.optim.leafwise import (
     zeros_like,
 )
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule, value_at
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -104,7 +104,7 @@ class prodigy(Transform):
         b1, b2 = self.betas
         beta3 = b2**0.5 if self.beta3 is None else self.beta3
         learning_rate, _ = value_at(self.learning_rate, state)
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         distance = widen(state.estim_lr)
         rate = learning_rate * distance * lax.sqrt(correction(b2, count)) / correction(b1, count)
         relative = distance / self.estim_lr0

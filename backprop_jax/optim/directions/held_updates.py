@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from backprop_jax.optim.hyperparameters import require_count
 from backprop_jax.optim.leafwise import PyTree, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -44,7 +44,7 @@ class apply_every(Leafwise):
 
     def plan(self, updates: PyTree, state: ApplyEvery, params: PyTree, **extra: Any) -> Plan:
         position = state.count % self.k
-        count = (next_count(state.count) % self.k).astype(state.count.dtype)
+        count = (safe_increment(state.count) % self.k).astype(state.count.dtype)
         return Plan(_rule, _Scalars(position == 0, position == self.k - 1), state._replace(count=count))
 
 

@@ -16,7 +16,7 @@ from backprop_jax.optim.directions.moments import Average, average, correction, 
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_non_negative, require_positive
 from backprop_jax.optim.leafwise import PyTree, map_all, zeros_like
 from backprop_jax.optim.messages import print_if
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -83,7 +83,7 @@ class scale_by_sophia(Transform):
         self, updates: PyTree, state: SophiaState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, SophiaState]:
         require_params(self, params)
-        count = next_count(state.count)
+        count = safe_increment(state.count)
 
         def renew(nu: PyTree, inner_state: PyTree) -> tuple[PyTree, PyTree]:
             diagonal, inner_state = update_with_extra(self.hessian_diagonal_fn, updates, inner_state, params, extra)

@@ -13,7 +13,7 @@ from backprop_jax.optim.directions.moments import Average, Divisor, real_part, r
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule, value_at
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -65,7 +65,7 @@ class scale_by_novograd(Leafwise):
         nu = Average(jnp.where(is_first, 0.0, self.b2), jnp.where(is_first, 1.0, 1 - self.b2))
         weight_decay, _ = value_at(self.weight_decay, state)
         scalars = _Scalars(self.b1, nu, Divisor(1.0, self.eps_root, self.eps), weight_decay)
-        return Plan(_rule, scalars, state._replace(count=next_count(state.count)))
+        return Plan(_rule, scalars, state._replace(count=safe_increment(state.count)))
 
 
 class _Scalars(NamedTuple):

@@ -13,7 +13,7 @@ from backprop_jax.optim.arguments import require_params
 from backprop_jax.optim.directions.inner_products import real_dot, squared_norm
 from backprop_jax.optim.hyperparameters import Scalar, require_count
 from backprop_jax.optim.leafwise import PyTree, align, in_dtypes_of, unzip, widen, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -107,7 +107,7 @@ class scale_by_lbfgs(Transform):
         new_rows = [(None, *row[2:]) if row[0] is None else next(active_rows) for row in rows]
         updates, *trees = unzip(structure, new_rows, len(names))
         new_state = state._replace(
-            count=next_count(state.count), weights_memory=memory.weight, **dict(zip(names, trees, strict=True))
+            count=safe_increment(state.count), weights_memory=memory.weight, **dict(zip(names, trees, strict=True))
         )
         return updates, in_dtypes_of(state, new_state)
 

@@ -16,7 +16,7 @@ from backprop_jax.optim.directions.adaptive_moments import scale_by_adam
 from backprop_jax.optim.directions.matrix_axes import MatrixAxes, is_entry, matrix_axes, numbers_by_leaf
 from backprop_jax.optim.hyperparameters import Scalar, hash_of, require_positive
 from backprop_jax.optim.leafwise import PyTree, align, is_none, unzip, widen
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -101,7 +101,7 @@ class scale_by_galore(Transform):
         rows = [row if own is None else _project(*row, own, is_due) for row, own in zip(rows, axes, strict=True)]
         projected, projector = unzip(structure, rows, 1)
         projected, base_state = update_with_extra(self._base, projected, state.base_optimizer_state, None, extra)
-        state = state._replace(count=next_count(state.count), base_optimizer_state=base_state, projector=projector)
+        state = state._replace(count=safe_increment(state.count), base_optimizer_state=base_state, projector=projector)
         steps = structure.flatten_up_to(projected)
         gradients, projectors = structure.flatten_up_to(updates), structure.flatten_up_to(projector)
         return structure.unflatten(

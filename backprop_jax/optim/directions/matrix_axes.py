@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 
 from backprop_jax.optim.leafwise import PyTree, is_none
-from backprop_jax.optim.wrappers.prefix_trees import is_function
+from backprop_jax.optim.prefix_trees import is_function
 
 
 class MatrixAxes(NamedTuple):

@@ -20,7 +20,7 @@ from backprop_jax.optim.directions.moments import (
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -64,7 +64,7 @@ class scale_by_simplified_ademamix(Leafwise):
 
     def plan(self, updates: PyTree, state: ScaleBySimplifiedAdEMAMixState, params: PyTree, **extra: Any) -> Plan:
         alpha = self.alpha(state.t) if callable(self.alpha) else self.alpha
-        t = next_count(state.t)
+        t = safe_increment(state.t)
         divisor = corrected_divisor(self.b2, t, self.eps, self.eps_root)
         direction = Direction(Average(self.b1, 1), divisor.factor, divisor.factor * alpha)
         return Plan(_rule, (direction, average(self.b2), divisor), state._replace(t=t))

@@ -21,7 +21,7 @@ from backprop_jax.optim.directions.moments import (
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name
 from backprop_jax.optim.leafwise import PyTree, abs_squared, zeros_like
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -74,7 +74,7 @@ class scale_by_ademamix(Leafwise):
     def plan(self, updates: PyTree, state: ScaleByAdemamixState, params: PyTree, **extra: Any) -> Plan:
         b3 = self.b3(state.count_m2) if callable(self.b3) else self.b3
         alpha = self.alpha(state.count_m2) if callable(self.alpha) else self.alpha
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         divisor = corrected_divisor(self.b2, count, self.eps, self.eps_root)
         scalars = _Scalars(
             fast=corrected_mean(self.b1, count, divisor.factor),
@@ -82,7 +82,7 @@ class scale_by_ademamix(Leafwise):
             nu=average(self.b2),
             divisor=divisor,
         )
-        return Plan(_rule, scalars, state._replace(count=count, count_m2=next_count(state.count_m2)))
+        return Plan(_rule, scalars, state._replace(count=count, count_m2=safe_increment(state.count_m2)))
 
 
 class _Scalars(NamedTuple):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.optim.hyperparameters import Scalar, require_decay, require_non_negative
-from backprop_jax.optim.step_count import next_count
+from backprop_jax.optim.step_count import safe_increment
 
 
 class Average(NamedTuple):
@@ -56,7 +56,7 @@ def corrected_mean(b1: Scalar, count: jax.Array, factor: Scalar = 1.0, nesterov:
     now = factor / correction(b1, count)
     if not nesterov:
         return Direction(average(b1), now)
-    return Direction(average(b1), factor * b1 / correction(b1, next_count(count)), now * (1 - b1))
+    return Direction(average(b1), factor * b1 / correction(b1, safe_increment(count)), now * (1 - b1))
 
 
 class Divisor(NamedTuple):

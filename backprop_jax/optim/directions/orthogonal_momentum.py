@@ -14,7 +14,7 @@ from backprop_jax.optim.directions.orthogonalization import PRECONDITIONINGS, or
 from backprop_jax.optim.directions.weight_matrices import NumbersOrFunction, axes_by_leaf
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, hash_of, require_count
 from backprop_jax.optim.leafwise import PyTree, RuleUse, align, apply_rules, unzip, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -85,7 +85,7 @@ class scale_by_muon(Transform):
     def update(
         self, updates: PyTree, state: MuonState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, MuonState]:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         scalars = _Scalars(corrected_mean(self.beta, count, nesterov=self.nesterov), state.ns_coeffs, self.eps)
         structure, rows = align(updates, [("mu", state.mu)])
         axes = axes_by_leaf("scale_by_muon", self.weight_dimension_numbers, updates)

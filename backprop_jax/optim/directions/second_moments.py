@@ -23,7 +23,7 @@ from backprop_jax.optim.directions.moments import (
 )
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_non_negative
 from backprop_jax.optim.leafwise import PyTree, abs_squared, full_like, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -71,7 +71,7 @@ class scale_by_amsgrad(Leafwise):
         return ScaleByAmsgradState(first_count(), zeros_like(params, self.mu_dtype), nu, nu_max)
 
     def plan(self, updates: PyTree, state: ScaleByAmsgradState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         mean = corrected_mean(self.b1, count) if self.bias_correction_mu else Direction(average(self.b1), 1.0)
         divisor = Divisor(1.0, self.eps_root, self.eps)
         nu_factor = 1.0 / correction(self.b2, count) if self.bias_correction_nu else 1.0
@@ -127,7 +127,7 @@ class scale_by_belief(Leafwise):
         return ScaleByBeliefState(count=first_count(), mu=zeros_like(params), nu=zeros_like(params))
 
     def plan(self, updates: PyTree, state: ScaleByBeliefState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         divisor = corrected_divisor(self.b2, count, self.eps, 0.0)
         direction = corrected_mean(self.b1, count, divisor.factor, self.nesterov)
         scalars = MomentScalars(direction, average(self.b2), divisor)
@@ -175,7 +175,7 @@ class scale_by_yogi(Leafwise):
         return ScaleByAdamState(count=first_count(), mu=full_like(params, first), nu=full_like(params, first))
 
     def plan(self, updates: PyTree, state: ScaleByAdamState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         divisor = corrected_divisor(self.b2, count, self.eps, self.eps_root)
         direction = corrected_mean(self.b1, count, divisor.factor)
         return Plan(_yogi_rule, MomentScalars(direction, average(self.b2), divisor), state._replace(count=count))
@@ -215,7 +215,7 @@ class scale_by_adamax(Leafwise):
         return ScaleByAdamState(count=first_count(), mu=zeros_like(params), nu=zeros_like(params))
 
     def plan(self, updates: PyTree, state: ScaleByAdamState, params: PyTree, **extra: Any) -> Plan:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         scalars = _AdamaxScalars(corrected_mean(self.b1, count), self.b2, self.eps)
         return Plan(_adamax_rule, scalars, state._replace(count=count))
 

@@ -11,7 +11,7 @@ from jax import lax
 
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_decay
 from backprop_jax.optim.leafwise import PyTree, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -69,7 +69,7 @@ class scale_by_lion(Leafwise):
         if self.mode not in _LION_RULES:
             raise ValueError(f"scale_by_lion: mode must be one of {', '.join(_LION_RULES)}, got {self.mode!r}")
         scalars = _LionScalars(self.b1, 1 - self.b1, self.b2, 1 - self.b2, self.smooth_beta)
-        return Plan(_LION_RULES[self.mode], scalars, state._replace(count=next_count(state.count)))
+        return Plan(_LION_RULES[self.mode], scalars, state._replace(count=safe_increment(state.count)))
 
 
 class _LionScalars(NamedTuple):

@@ -22,7 +22,7 @@ from backprop_jax.optim.directions.moments import (
 )
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
 from backprop_jax.optim.leafwise import PyTree, abs_squared, full_like, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 
 
@@ -245,7 +245,7 @@ def _count_if_corrected(transform: scale_by_rms | scale_by_stddev, state: Any) -
     """The number of this step and the state with it, where averages are corrected by it."""
     if not transform.bias_correction:
         return None, state
-    count = next_count(state.count)
+    count = safe_increment(state.count)
     return count, state._replace(count=count)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import jax
 
-from backprop_jax.optim.combining import chain, named_chain
+from backprop_jax.optim.combining import chain, is_elementwise, named_chain
 from backprop_jax.optim.inspection.grouping import groups
 from backprop_jax.optim.inspection.hyperparameter_fields import is_value
 from backprop_jax.optim.inspection.tree_paths import leaf_paths
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.masking import masked
 from backprop_jax.optim.wrappers.partitioning import partition
 
@@ -36,12 +36,10 @@ def acting_on(optimizer: Any, params: PyTree) -> tuple[Log, PyTree]:
 class _Watched(Transform):
     """A transform that reports the parameters it is given."""
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.transform))
+
     transform: Any
     report: Callable[[PyTree], None]
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.transform, "elementwise", False)
 
     def init(self, params: PyTree) -> PyTree:
         state = self.transform.init(params)

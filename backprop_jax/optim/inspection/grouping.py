@@ -10,9 +10,9 @@ from typing import Any
 from backprop_jax.optim.combining import require_transform
 from backprop_jax.optim.inspection.tree_paths import leaf_paths, map_paths, matches
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.prefix_trees import is_placeholder
 from backprop_jax.optim.transform import Transform
 from backprop_jax.optim.wrappers.partitioning import PartitionState, partition
-from backprop_jax.optim.wrappers.prefix_trees import is_placeholder
 
 DEFAULT = "default"
 

@@ -13,7 +13,7 @@ from jax import lax
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
 from backprop_jax.optim.leafwise import PyTree, map_updates
 from backprop_jax.optim.limits.random_keys import fixed_key, random_key
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 
@@ -53,7 +53,7 @@ class add_noise(Transform):
     def update(
         self, updates: PyTree, state: AddNoiseState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, AddNoiseState]:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         rng_key, own_key = jax.random.split(state.rng_key)
         deviation = lax.sqrt(self.eta / (1.0 * count) ** self.gamma)
         updates = map_updates(_add, deviation, updates, noise=normal_like(own_key, updates))

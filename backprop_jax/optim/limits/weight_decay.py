@@ -12,7 +12,7 @@ from backprop_jax.optim.hyperparameters import Scalar, hash_of
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule, value_at
 from backprop_jax.optim.step_count import first_count
-from backprop_jax.optim.transform import EmptyState, Leafwise, Plan
+from backprop_jax.optim.transform import EmptyState, Leafwise, Plan, elementwise_if
 from backprop_jax.optim.wrappers.masking import MaskedState
 
 
@@ -36,14 +36,11 @@ class add_decayed_weights(Leafwise):
             learning rate, which thus scales the decay too.
     """
 
+    elementwise = elementwise_if(lambda self: self.mask is None)
     reads_params = True
 
     weight_decay: ScalarOrSchedule = 0.0
     mask: PyTree | Callable[[PyTree], PyTree] | None = None
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return self.mask is None
 
     def __hash__(self) -> int:
         return hash_of(self.weight_decay, self.mask)

@@ -19,7 +19,7 @@ from backprop_jax.optim.line_search.objective import point_on_line, search_dtype
 from backprop_jax.optim.line_search.search_warnings import warn_of_failure, warn_of_steep_end
 from backprop_jax.optim.line_search.wolfe_conditions import Point, curvature_error, decrease_error
 from backprop_jax.optim.line_search.zoom_state import ZoomLinesearchState
-from backprop_jax.optim.step_count import next_count
+from backprop_jax.optim.step_count import safe_increment
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class zoom_linesearch:
         decrease = decrease_error(at, start, self.slope_rtol, self.approx_dec_rtol)
         curvature = curvature_error(at, start, self.curv_rtol)
         return state._replace(
-            count=next_count(state.count),
+            count=safe_increment(state.count),
             stepsize=stepsize,
             value=value,
             grad=grad,

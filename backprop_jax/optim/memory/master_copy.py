@@ -11,9 +11,9 @@ from jax import lax
 
 from backprop_jax.optim.applying import apply_updates
 from backprop_jax.optim.arguments import require_params
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.leafwise import PyTree, is_none, widen
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.transform import Transform, elementwise_if
 
 
 class MasterWeightsState(NamedTuple):
@@ -37,14 +37,12 @@ class master_weights(Transform):
     Source: Micikevicius et al., 2018, arXiv:1710.03740, section 3.1.
     """
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.optimizer))
+
     optimizer: Any
 
     def __post_init__(self) -> None:
         require_transform(self.optimizer, "master_weights: the optimizer")
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.optimizer, "elementwise", False)
 
     def init(self, params: PyTree) -> MasterWeightsState:
         master_params = jax.tree.map(lambda param: _copy(param) if _is_half(param) else None, params)

@@ -13,7 +13,7 @@ from backprop_jax.optim.directions.momentum import trace
 from backprop_jax.optim.hyperparameters import require_count
 from backprop_jax.optim.inspection.changing import takes_hyperparams
 from backprop_jax.optim.leafwise import PyTree, map_all
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.skipping import update_if
 
 
@@ -38,6 +38,8 @@ class accumulate_in_momentum(Transform):
     Raises: ValueError at construction for another optimizer, or if every_k is no whole number above 0.
     """
 
+    elementwise = elementwise_if(lambda self: self.optimizer.elementwise)
+
     optimizer: chain
     every_k: int
 
@@ -49,10 +51,6 @@ class accumulate_in_momentum(Transform):
                 f"accumulate_in_momentum: {self.optimizer!r} does not begin with trace(..., nesterov=False), so its "
                 "step needs the mean gradient itself; use MultiSteps, which keeps it in a buffer"
             )
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return self.optimizer.elementwise
 
     def init(self, params: PyTree) -> AccumulateState:
         return AccumulateState(jnp.zeros((), jnp.int32), self.optimizer.init(params))

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import require_non_negative
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.prefix_trees import is_placeholder
 from backprop_jax.optim.transform import Transform
-from backprop_jax.optim.wrappers.prefix_trees import is_placeholder
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class flat(Transform):
         require_transform(self.optimizer, "flat: the optimizer")
         if self.below is not None:
             require_non_negative(self, "below", "leaves of fewer numbers are packed; None packs all")
-        if not getattr(self.optimizer, "elementwise", False):
+        if not is_elementwise(self.optimizer):
             raise ValueError(
                 f"flat: {self.optimizer!r} is not known to treat every number alike: a norm, shape or mask of single "
                 "leaves would mean something else for the packed ones; use it without flat"

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from backprop_jax.optim.combining import require_transform, update_with_extra
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.memory.block_codes import Int8Blocks, to_bfloat16
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform
 
 # The fields in which states keep averages of the gradient and of its square. What else is large, such as a second copy
@@ -58,7 +58,7 @@ class compress_state(Transform):
     def update(
         self, updates: PyTree, state: CompressedState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, CompressedState]:
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         exact = _map_large_averages(lambda leaf, _: _decode(leaf), state.inner_state)
         updates, exact = update_with_extra(self.optimizer, updates, exact, params, extra)
         return updates, state._replace(count=count, inner_state=self._encode(exact, count))

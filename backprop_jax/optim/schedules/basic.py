@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from backprop_jax.optim.hyperparameters import Scalar, concrete
-from backprop_jax.optim.step_count import next_count
+from backprop_jax.optim.step_count import safe_increment
 
 Schedule = Callable[[Any], Any]
 ScalarOrSchedule = Scalar | Schedule
@@ -19,7 +19,7 @@ ScalarOrSchedule = Scalar | Schedule
 def value_at(value: ScalarOrSchedule, state: Any) -> tuple[Scalar, Any]:
     """The value at the step that `state.count` names, and the state of the next step; a number needs no state."""
     if callable(value):
-        return value(state.count), state._replace(count=next_count(state.count))
+        return value(state.count), state._replace(count=safe_increment(state.count))
     return value, state
 
 

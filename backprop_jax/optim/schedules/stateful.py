@@ -9,7 +9,7 @@ import jax
 
 from backprop_jax.optim.hyperparameters import Scalar
 from backprop_jax.optim.schedules.basic import Schedule
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 
 
 @runtime_checkable
@@ -46,7 +46,7 @@ class WrappedSchedule:
         return WrappedScheduleState(count=first_count())
 
     def update(self, state: WrappedScheduleState, **extra: Any) -> WrappedScheduleState:
-        return state._replace(count=next_count(state.count))
+        return state._replace(count=safe_increment(state.count))
 
     def __call__(self, state: WrappedScheduleState, **extra: Any) -> Scalar:
         return self.schedule_fn(state.count)

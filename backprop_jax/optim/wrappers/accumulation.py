@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.optim.combining import require_transform
+from backprop_jax.optim.combining import is_elementwise, require_transform
 from backprop_jax.optim.hyperparameters import dtype_name, require_count
 from backprop_jax.optim.leafwise import PyTree, map_all, zeros_like
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.skipping import ShouldSkipUpdateFunction, update_if
 from backprop_jax.optim.wrappers.state_types import keep_types, strong
 
@@ -44,6 +44,8 @@ class MultiSteps(Transform):
             not floating point, or if `should_skip_update_fn` does not return a scalar bool first.
     """
 
+    elementwise = elementwise_if(lambda self: self.should_skip_update_fn is None and is_elementwise(self.opt))
+
     opt: Any
     every_k_schedule: int | Callable[[Any], Any]
     use_grad_mean: bool = True
@@ -60,10 +62,6 @@ class MultiSteps(Transform):
     def inner_opt(self) -> Any:
         """`opt`."""
         return self.opt
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return self.should_skip_update_fn is None and getattr(self.opt, "elementwise", False)
 
     def init(self, params: PyTree) -> MultiStepsState:
         _, skip_state = self._should_skip(zeros_like(params), first_count(), params)
@@ -82,13 +80,13 @@ class MultiSteps(Transform):
         every_k = self.every_k_schedule
         every_k = every_k(state.gradient_step) if callable(every_k) else every_k
         is_step = ~skips & (state.mini_step == every_k - 1)
-        mini_step = next_count(state.mini_step)
+        mini_step = safe_increment(state.mini_step)
         scalars = _Scalars(mini_step if self.use_grad_mean else None, skips, is_step)
         gathered, acc_grads = map_all(_rule, scalars, updates, acc_grads=state.acc_grads)
         updates, inner_state = update_if(is_step, self.opt, gathered, state.inner_opt_state, params, extra)
         return updates, state._replace(
             mini_step=keep_types(jnp.where(skips, state.mini_step, mini_step % every_k), state.mini_step),
-            gradient_step=jnp.where(is_step, next_count(state.gradient_step), state.gradient_step),
+            gradient_step=jnp.where(is_step, safe_increment(state.gradient_step), state.gradient_step),
             inner_opt_state=inner_state,
             acc_grads=acc_grads,
             skip_state=keep_types(skip_state, state.skip_state),

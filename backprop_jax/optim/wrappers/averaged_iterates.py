@@ -10,12 +10,12 @@ import jax.numpy as jnp
 
 from backprop_jax.optim.applying import apply_updates
 from backprop_jax.optim.arguments import require_params
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import Scalar, dtype_name, require_positive
 from backprop_jax.optim.leafwise import PyTree, map_updates
 from backprop_jax.optim.schedules.basic import ScalarOrSchedule
-from backprop_jax.optim.step_count import next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import copy_of, keep_types, lowest_dtype, wide_real
 
 
@@ -48,6 +48,8 @@ class schedule_free(Transform):
     Source: Defazio et al., 2024, arXiv:2405.15682, eq. 6-8, with the weights of section 2.2.
     """
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.base_optimizer))
+
     base_optimizer: Any
     learning_rate: ScalarOrSchedule
     b1: Scalar = 0.9
@@ -58,10 +60,6 @@ class schedule_free(Transform):
         require_transform(self.base_optimizer, "schedule_free: base_optimizer")
         require_positive(self, "b1", "0.9 is usual: the share of the average in the parameters")
         object.__setattr__(self, "state_dtype", dtype_name(self, "state_dtype"))
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.base_optimizer, "elementwise", False)
 
     def init(self, params: PyTree) -> ScheduleFreeState:
         dtype = lowest_dtype(params)
@@ -91,7 +89,7 @@ class schedule_free(Transform):
         updates = map_updates(_rule, _Scalars(self.b1, share), updates, params=params, old_z=state.z, z=z)
         return updates, state._replace(
             weight_sum=keep_types(weight_sum, state.weight_sum),
-            step_count=next_count(state.step_count),
+            step_count=safe_increment(state.step_count),
             max_lr=keep_types(max_lr, state.max_lr),
             base_optimizer_state=inner_state,
             z=z,

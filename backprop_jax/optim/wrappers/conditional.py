@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import jax
 from jax import lax
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.skipping import update_if
 from backprop_jax.optim.wrappers.state_types import keep_types
 
@@ -35,6 +35,8 @@ class ConditionallyMaskState(NamedTuple):
 
 @dataclass(frozen=True)
 class _Conditionally(Transform):
+    elementwise = elementwise_if(lambda self: is_elementwise(self.inner))
+
     inner: Any
     should_transform_fn: ConditionFn
     forward_extra_args: bool = False
@@ -47,10 +49,6 @@ class _Conditionally(Transform):
                 f"{name}: should_transform_fn must be a function from the step to a bool, "
                 f"got {self.should_transform_fn!r}"
             )
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.inner, "elementwise", False)
 
     def _applies(self, step: jax.Array, extra: dict[str, Any]) -> Any:
         return self.should_transform_fn(step, **(extra if self.forward_extra_args else {}))
@@ -80,7 +78,7 @@ class conditionally_transform(_Conditionally):
 
         applies = self._applies(state.step, extra)
         updates, inner_state = lax.cond(applies, update, lambda: (updates, state.inner_state))
-        return updates, state._replace(inner_state=inner_state, step=next_count(state.step))
+        return updates, state._replace(inner_state=inner_state, step=safe_increment(state.step))
 
 
 @dataclass(frozen=True)
@@ -101,4 +99,4 @@ class conditionally_mask(_Conditionally):
     ) -> tuple[PyTree, ConditionallyMaskState]:
         applies = self._applies(state.step, extra)
         updates, inner_state = update_if(applies, self.inner, updates, state.inner_state, params, extra)
-        return updates, state._replace(step=next_count(state.step), inner_state=inner_state)
+        return updates, state._replace(step=safe_increment(state.step), inner_state=inner_state)

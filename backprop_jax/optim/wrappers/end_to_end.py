@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import evaluate
 
 
@@ -28,14 +28,12 @@ class flatten(Transform):
     Raises: TypeError if `inner` is no transform.
     """
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.inner))
+
     inner: Any
 
     def __post_init__(self) -> None:
         require_transform(self.inner, "flatten: inner")
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.inner, "elementwise", False)
 
     def init(self, params: PyTree) -> PyTree:
         return self.inner.init(evaluate(_lay_end_to_end, params))

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import hash_of
 from backprop_jax.optim.inspection.hyperparameter_fields import is_number
 from backprop_jax.optim.leafwise import PyTree
 from backprop_jax.optim.schedules.stateful import StatefulSchedule, WrappedSchedule
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import strong
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class InjectStatefulHyperparamsState(NamedTuple):
 class Injected(Transform):
     """What `injector(**arguments)` returns, where `injector` is `inject_hyperparams(inner_factory)`."""
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self._inner(self._first_values(jnp.float32))))
+
     injector: inject_hyperparams
     arguments: dict[str, Any]
 
@@ -53,10 +55,6 @@ class Injected(Transform):
 
     def __hash__(self) -> int:
         return hash_of(self.injector, self.arguments)
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self._inner(self._first_values(jnp.float32)), "elementwise", False)
 
     @property
     def hyperparams(self) -> dict[str, Any]:
@@ -81,7 +79,7 @@ class Injected(Transform):
         values = {name: _as_array(value, dtype) for name, value in {**state.hyperparams, **scheduled}.items()}
         updates, inner_state = update_with_extra(self._inner(values), updates, state.inner_state, params, extra)
         return updates, state._replace(
-            count=next_count(state.count),
+            count=safe_increment(state.count),
             hyperparams=values,
             hyperparams_states={name: schedule.update(states[name], **extra) for name, schedule in schedules.items()},
             inner_state=inner_state,

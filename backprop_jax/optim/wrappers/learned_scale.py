@@ -11,12 +11,12 @@ from jax import lax
 
 from backprop_jax.optim.applying import global_norm
 from backprop_jax.optim.arguments import require_params
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.directions.inner_products import real_dot
 from backprop_jax.optim.hyperparameters import Scalar, require_count, require_non_negative, require_positive
 from backprop_jax.optim.leafwise import PyTree, align, map_updates, widen
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import copy_of, keep_types, lowest_dtype, where, wide_real
 
 
@@ -52,6 +52,8 @@ class mechanize(Transform):
     Source: Cutkosky, Defazio & Mehta, 2023, arXiv:2306.00144, algorithm 1, with h clipped in r as its authors do.
     """
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.base_optimizer))
+
     base_optimizer: Any
     weight_decay: Scalar = 1e-2
     eps: Scalar = 1e-8
@@ -64,10 +66,6 @@ class mechanize(Transform):
         require_non_negative(self, "eps", "1e-8 is usual: it keeps the divisors off zero")
         require_positive(self, "s_init", "1e-6 is usual: the scale at the start")
         require_count(self, "num_betas", "6 is usual: the betas are 0.9, 0.99, ...")
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.base_optimizer, "elementwise", False)
 
     def init(self, params: PyTree) -> MechanicState:
         # One call for each field: fields that share a buffer cannot be donated.
@@ -96,7 +94,7 @@ class mechanize(Transform):
         new_scale = jnp.sum(tuning.s)
         scalars = _Scalars(new_scale, new_scale / (scale + self.eps) - 1)
         updates = map_updates(_rule, scalars, base_updates, params=params, x0=x0)
-        new = state._replace(base_optimizer_state=inner_state, count=next_count(state.count), x0=x0)
+        new = state._replace(base_optimizer_state=inner_state, count=safe_increment(state.count), x0=x0)
         return updates, keep_types(new._replace(**tuning._asdict()), state)
 
     def _gain(self, updates: PyTree, params: PyTree, x0: PyTree, scale: jax.Array) -> jax.Array:

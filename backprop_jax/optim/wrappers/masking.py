@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import hash_of
 from backprop_jax.optim.leafwise import PyTree, is_none
-from backprop_jax.optim.transform import Transform
-from backprop_jax.optim.wrappers.prefix_trees import fit_prefix, is_function, is_placeholder
+from backprop_jax.optim.prefix_trees import fit_prefix, is_function, is_placeholder
+from backprop_jax.optim.transform import Transform, elementwise_if
 
 
 class MaskedState(NamedTuple):
@@ -51,6 +51,9 @@ class masked(Transform):
             mask does not fit.
     """
 
+    # Only with one bool for all: another mask does not fit leaves that are laid end to end.
+    elementwise = elementwise_if(lambda self: isinstance(self.mask, bool) and is_elementwise(self.inner))
+
     inner: Any
     mask: PyTree | Callable[[PyTree], PyTree]
     _: KW_ONLY
@@ -64,11 +67,6 @@ class masked(Transform):
 
     def __hash__(self) -> int:
         return hash_of(self.inner, self.mask, self.mask_compatible_extra_args)
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        """Only with one bool for all: another mask does not fit leaves that are laid end to end."""
-        return isinstance(self.mask, bool) and getattr(self.inner, "elementwise", False)
 
     def init(self, params: PyTree) -> MaskedState:
         if not is_placeholder(params):

@@ -11,9 +11,9 @@ import jax
 from backprop_jax.optim.combining import require_transform
 from backprop_jax.optim.hyperparameters import hash_of
 from backprop_jax.optim.leafwise import PyTree
+from backprop_jax.optim.prefix_trees import fit_prefix, is_function, is_placeholder
 from backprop_jax.optim.transform import Transform
 from backprop_jax.optim.wrappers.masking import MaskedState, masked
-from backprop_jax.optim.wrappers.prefix_trees import fit_prefix, is_function, is_placeholder
 
 
 class PartitionState(NamedTuple):

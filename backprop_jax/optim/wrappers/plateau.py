@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from backprop_jax.optim.hyperparameters import Scalar, concrete, require_count, require_non_negative, require_positive
 from backprop_jax.optim.leafwise import PyTree
-from backprop_jax.optim.step_count import first_count, next_count
+from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Leafwise, Plan
 from backprop_jax.optim.wrappers.state_types import highest_dtype, keep_types, lowest_dtype, where, wide_real
 
@@ -80,7 +80,7 @@ class reduce_on_plateau(Leafwise):
     ) -> Plan:
         if value is None:
             raise ValueError("reduce_on_plateau: update needs the loss; call update(..., value=loss)")
-        count = next_count(state.count)
+        count = safe_increment(state.count)
         mean = wide_real(state.avg_value)
         mean = (state.count * mean + jnp.asarray(value, mean.dtype)) / count
         gathering = state._replace(count=count, avg_value=keep_types(mean, state.avg_value))
@@ -91,7 +91,7 @@ class reduce_on_plateau(Leafwise):
         """What the mean that is complete now means for the scale."""
         mean, best, scale = map(wide_real, (state.avg_value, state.best_value, state.scale))
         is_better = mean < (1 - self.rtol) * best - self.atol
-        waited = jnp.where(is_better, 0, next_count(state.plateau_count))
+        waited = jnp.where(is_better, 0, safe_increment(state.plateau_count))
         cools = state.cooldown_count > 0
         falls = ~cools & (waited == self.patience)
         new_scale = jnp.maximum(jnp.where(falls, scale * self.factor, scale), self.min_scale)

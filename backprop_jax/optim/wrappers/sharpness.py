@@ -11,11 +11,11 @@ from jax import lax
 
 from backprop_jax.optim.applying import apply_updates, global_norm
 from backprop_jax.optim.arguments import require_params
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import require_count
 from backprop_jax.optim.leafwise import PyTree, map_updates
 from backprop_jax.optim.step_count import first_count
-from backprop_jax.optim.transform import EmptyState, Leafwise, Plan, Transform
+from backprop_jax.optim.transform import EmptyState, Leafwise, Plan, Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import copy_of, keep_types, where
 
 NormalizeState = EmptyState
@@ -59,6 +59,11 @@ class sam(Transform):
     Source: Foret et al., 2021, arXiv:2010.01412, algorithm 1.
     """
 
+    # Not with `grad_fn`, which may look at the parameters as a tree.
+    elementwise = elementwise_if(
+        lambda self: not self.opaque_mode and is_elementwise(self.optimizer) and is_elementwise(self.adv_optimizer)
+    )
+
     optimizer: Any
     adv_optimizer: Any
     sync_period: int = 2
@@ -70,12 +75,6 @@ class sam(Transform):
         require_transform(self.optimizer, "sam: optimizer")
         require_transform(self.adv_optimizer, "sam: adv_optimizer")
         require_count(self, "sync_period", "2 is usual: one step up for each step down")
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        """Not with `grad_fn`, which may look at the parameters as a tree."""
-        both = (self.optimizer, self.adv_optimizer)
-        return not self.opaque_mode and all(getattr(optimizer, "elementwise", False) for optimizer in both)
 
     def init(self, params: PyTree) -> SAMState:
         return SAMState(

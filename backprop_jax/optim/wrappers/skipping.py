@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.optim.combining import require_transform, update_with_extra
+from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
 from backprop_jax.optim.leafwise import PyTree, abs_squared, widen
-from backprop_jax.optim.step_count import first_count, next_count
-from backprop_jax.optim.transform import Transform
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import keep_types
 
 
@@ -37,16 +37,14 @@ class apply_if_finite(Transform):
     Raises: TypeError if `inner` is no transform; ValueError if max_consecutive_errors is negative.
     """
 
+    elementwise = elementwise_if(lambda self: is_elementwise(self.inner))
+
     inner: Any
     max_consecutive_errors: int
 
     def __post_init__(self) -> None:
         require_transform(self.inner, "apply_if_finite: inner")
         require_non_negative(self, "max_consecutive_errors", "it is how many steps in a row may be left out")
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return getattr(self.inner, "elementwise", False)
 
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         return ApplyIfFiniteState(first_count(), jnp.array(True), first_count(), self.inner.init(params))
@@ -55,8 +53,8 @@ class apply_if_finite(Transform):
         self, updates: PyTree, state: ApplyIfFiniteState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, ApplyIfFiniteState]:
         is_finite = jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(updates)], bool))
-        in_a_row = jnp.where(is_finite, 0, next_count(state.notfinite_count))
-        in_all = jnp.where(is_finite, state.total_notfinite, next_count(state.total_notfinite))
+        in_a_row = jnp.where(is_finite, 0, safe_increment(state.notfinite_count))
+        in_all = jnp.where(is_finite, state.total_notfinite, safe_increment(state.total_notfinite))
         applies = is_finite | (in_a_row > self.max_consecutive_errors)
         updates, inner_state = update_if(applies, self.inner, updates, state.inner_state, params, extra)
         return updates, state._replace(

@@ -51,10 +51,11 @@ def test_params_must_match() -> None:
     assert "updates and params do not match: updates has an entry at ['w']" in message
 
 
-def test_mask_must_fit() -> None:
-    decay = optim.add_decayed_weights(0.1, {"v": True})
+@pytest.mark.parametrize("mask", [{"v": True}, {"w": None}, {"w": {"x": True}}])
+def test_mask_must_fit(mask: dict[str, Any]) -> None:
+    decay = optim.add_decayed_weights(0.1, mask)
     params = {"w": jnp.ones(1)}
-    assert "mask {'v': True} does not fit; give a bool" in rejects_update(decay, params, decay.init(params), params)
+    assert f"mask {mask} does not fit; give one" in rejects_update(decay, params, decay.init(params), params)
 
 
 def test_masks_tell_values_apart() -> None:

@@ -106,7 +106,9 @@ def test_a_mask_must_be_of_bools(leaf: Any) -> None:
         optim.masked(optim.scale(2.0), {"w": leaf})
 
 
-@pytest.mark.parametrize("mask", [{"w": True}, {**NOT_D, "x": True}, [True, True], {"w": {"x": True}, "b": True}])
+@pytest.mark.parametrize(
+    "mask", [{"w": True}, {**NOT_D, "x": True}, [True, True], {"w": {"x": True}, "b": True}, {"w": None, "b": True}]
+)
 def test_a_mask_must_fit(mask: Any) -> None:
     with pytest.raises(
         ValueError, match=r"masked: mask .* does not fit; give one for every leaf or for whole subtrees"

@@ -68,7 +68,9 @@ def test_a_label_without_a_transform_is_named(unknown: Any) -> None:
             transform.init(PARAMS)
 
 
-@pytest.mark.parametrize("labels", [{"w": "a"}, {**LABELS, "x": "a"}, ["a", "b"], {"w": {"x": "a"}, "b": "b"}])
+@pytest.mark.parametrize(
+    "labels", [{"w": "a"}, {**LABELS, "x": "a"}, ["a", "b"], {"w": {"x": "a"}, "b": "b"}, {"w": None, "b": "b"}]
+)
 def test_labels_must_fit(labels: Any) -> None:
     with pytest.raises(ValueError, match=r"partition: param_labels .* does not fit; give one for every leaf"):
         optim.partition(MEMBERS, labels).init(PARAMS)

@@ -25,12 +25,18 @@ def fit_prefix(prefix: PyTree | Callable[[PyTree], PyTree], updates: PyTree, wha
         is_subtree = [leaf is None and not _is_leaf(part) for leaf, part in zip(leaves, there, strict=True)]
         prefix = structure.unflatten([None if drop else part for drop, part in zip(is_subtree, there, strict=True)])
     try:
-        jax.tree.structure(prefix, is_leaf=is_none).flatten_up_to(updates)
+        jax.tree.structure(prefix).flatten_up_to(updates)
     except ValueError as error:
         raise ValueError(
             f"{what} {prefix!r} does not fit; give one for every leaf or for whole subtrees: {error}"
         ) from None
     return prefix
+
+
+def for_each_leaf(prefix: PyTree, updates: PyTree) -> list[Any]:
+    """What a tree that `fit_prefix` made says of every leaf of the updates, None leaves included."""
+    spread = lambda value, part: [value] * len(jax.tree.leaves(part, is_leaf=is_none))
+    return jax.tree.leaves(jax.tree.map(spread, prefix, updates, is_leaf=is_none), is_leaf=is_none)
 
 
 def is_function(tree: Any) -> bool:
