@@ -103,6 +103,7 @@ def _over_epochs(
         axes.text(0.5, 0.5, "no epoch was completed", ha="center", va="center", color=GREY, transform=axes.transAxes)
         return
     epochs = [row.epoch for row in history]
+    log = log and any(value > 0 for _, _, values in lines.values() for value in values)
     for color, style, values in lines.values():
         axes.plot(epochs, values, style, color=color, linewidth=2, marker="o", markersize=5 if len(epochs) < 6 else 0)
     axes.set_xlabel("epoch")
@@ -115,15 +116,17 @@ def _over_epochs(
         axes.yaxis.set_minor_locator(LogLocator(subs=range(2, 10) if high < 5 * low else (2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}")
-    axes.set_ylim(*axes.get_ylim())  # fixed, because the places of the names depend on it
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top)  # fixed, because the places of the names depend on it
 
     to_fraction = axes.transData + axes.transAxes.inverted()
-    ends = {name: to_fraction.transform((epochs[-1], lines[name][2][-1]))[1] for name in named}
-    for name, height in _spread(ends, gap=0.055).items():
+    ends = {name: (epochs[-1], max(lines[name][2][-1], bottom)) for name in named}  # 0 is below every logarithm
+    heights = {name: to_fraction.transform(end)[1] for name, end in ends.items()}
+    for name, height in _spread(heights, gap=0.055).items():
         color, _, values = lines[name]
         axes.annotate(
             label.format(name, values[-1]),
-            xy=(epochs[-1], values[-1]),
+            xy=ends[name],
             xytext=(1.05, height),
             textcoords="axes fraction",
             va="center",

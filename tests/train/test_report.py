@@ -37,6 +37,18 @@ def test_of_many_layers_some_are_named() -> None:
     assert {"block0/conv", "block99/conv"} < set(names) < set(norms)
 
 
+@pytest.mark.parametrize("norms", [{"1": 0.0, "4": 1.0}, {"1": 0.0, "4": 0.0}], ids=["one", "all"])
+def test_a_gradient_of_zero_has_its_name_at_the_bottom(norms: dict[str, float]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    _gradient_norms(axes, [row._replace(gradient_norms=norms) for row in HISTORY])
+    figure.draw_without_rendering()  # warns if the names do not leave room for the axes
+    bottom, top = axes.get_ylim()
+    assert all(bottom <= text.xy[1] <= top for text in axes.texts)
+
+
 def test_colours_long_names_and_many_classes_fit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     test = Examples(rng.uniform(size=(30, 4, 4, 3)), rng.integers(0, 50, 30))

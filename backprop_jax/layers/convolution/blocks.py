@@ -28,13 +28,14 @@ class Blocks(NamedTuple):
 
     inputs: tuple[int, ...]  # pixels in a block of x, on each axis
     outputs: tuple[int, ...]
+    lead: tuple[int, ...]  # zeros in front of x
     window: Window  # over blocks
     taps: np.ndarray  # (blocks in a window x inputs x outputs, taps): 1 where the tap takes input to output
 
     def convolve(self, unstrided: Callable[..., jax.Array], x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
         """y, from the function that gives it for a stride of 1."""
-        y = unstrided(_join(x, self.inputs), self._expand(w), self.window)
-        return _separate(y, self.outputs, window.places(x.shape[1:-1]))
+        y = unstrided(_join(x, self.inputs, self.lead), self._expand(w), self.window)
+        return _separate(y, self.outputs, window.places(x.shape[1:-1]), (0,) * len(self.outputs))
 
     def gradients(
         self,
@@ -44,9 +45,9 @@ class Blocks(NamedTuple):
         dy: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
         """dx and dw, from the function that gives them for a stride of 1."""
-        blocks, dblocks = _join(x, self.inputs), _join(dy, self.outputs)
+        blocks, dblocks = _join(x, self.inputs, self.lead), _join(dy, self.outputs, (0,) * len(self.outputs))
         dx, dw = unstrided(blocks, self._expand(w), dblocks, self.window)
-        return _separate(dx, self.inputs, x.shape[1:-1]), self._gather(dw, w)
+        return _separate(dx, self.inputs, x.shape[1:-1], self.lead), self._gather(dw, w)
 
     def _expand(self, w: jax.Array) -> jax.Array:
         channels, features = w.shape[-2:]
@@ -82,43 +83,46 @@ def blocks_for(spatial: tuple[int, ...], window: Window, channels: int) -> Block
 
 def _blocks(spatial: tuple[int, ...], window: Window, outputs: tuple[int, ...]) -> Blocks:
     inputs = tuple(count * stride for count, stride in zip(outputs, window.strides, strict=True))
-    padding, tables = [], []
+    lead, padding, tables = [], [], []
     axes = zip(spatial, window.places(spatial), inputs, outputs, strict=True)
     for axis, (length, places, pixels, count) in enumerate(axes):
-        before = window.padding[axis][0]
-        # What output o of block 0 reads by tap t, counted from the first pixel of block 0.
+        # What output o of block 0 reads by tap t, counted from the first pixel.
         reads = np.add.outer(
-            np.arange(count) * window.strides[axis], np.arange(window.size[axis]) * window.dilation[axis] - before
+            np.arange(count) * window.strides[axis],
+            np.arange(window.size[axis]) * window.dilation[axis] - window.padding[axis][0],
         )
-        block, pixel = reads // pixels, reads % pixels
+        # If padding makes windows begin within a block, zeros in front of x may let them reach over one block less.
+        zeros = min(0, -reads.min() % pixels, key=lambda zeros: np.ptp((reads + zeros) // pixels))
+        block, pixel = np.divmod(reads + zeros, pixels)
         first, last = int(block.min()), int(block.max())
         table = np.zeros((last - first + 1, pixels, count, window.size[axis]))
         o, t = np.indices(reads.shape)
         table[block - first, pixel, o, t] = 1
         tables.append(table)
-        padding.append((-first, -(-places // count) - 1 + last - (-(-length // pixels) - 1)))
+        lead.append(int(zeros))
+        padding.append((-first, -(-places // count) - 1 + last - (-(-(zeros + length) // pixels) - 1)))
     size, ones = tuple(len(table) for table in tables), (1,) * len(spatial)
     # Axes of the outer product: those of the first table, then those of the next. Alike axes together:
     order = [4 * axis + part for part in range(4) for axis in range(len(spatial))]
     taps = reduce(np.multiply.outer, tables).transpose(order).reshape(-1, math.prod(window.size))
-    return Blocks(inputs, outputs, Window(size, ones, ones, tuple(padding)), taps)
+    return Blocks(inputs, outputs, tuple(lead), Window(size, ones, ones, tuple(padding)), taps)
 
 
-def _join(x: jax.Array, pixels: tuple[int, ...]) -> jax.Array:
-    """Pixels (B, *N, C) -> blocks (B, *N / pixels, pixels C), zeros in what the last block lacks."""
-    missing = [-length % count for length, count in zip(x.shape[1:-1], pixels, strict=True)]
-    x = jnp.pad(x, ((0, 0), *((0, zeros) for zeros in missing), (0, 0)))
+def _join(x: jax.Array, pixels: tuple[int, ...], lead: tuple[int, ...]) -> jax.Array:
+    """Pixels (B, *N, C) -> blocks (B, *N / pixels, pixels C), zeros in front and in what the last block lacks."""
+    axes = zip(x.shape[1:-1], pixels, lead, strict=True)
+    x = jnp.pad(x, ((0, 0), *((zeros, -(zeros + length) % count) for length, count, zeros in axes), (0, 0)))
     split = [part for length, count in zip(x.shape[1:-1], pixels, strict=True) for part in (length // count, count)]
-    axes = range(1, 1 + len(split), 2)
-    parts = x.reshape(len(x), *split, x.shape[-1]).transpose(0, *axes, *(axis + 1 for axis in axes), 1 + len(split))
+    counts = range(1, 1 + len(split), 2)
+    parts = x.reshape(len(x), *split, x.shape[-1]).transpose(0, *counts, *(axis + 1 for axis in counts), 1 + len(split))
     return parts.reshape(len(x), *split[::2], math.prod(pixels) * x.shape[-1])
 
 
-def _separate(blocks: jax.Array, pixels: tuple[int, ...], spatial: tuple[int, ...]) -> jax.Array:
+def _separate(blocks: jax.Array, pixels: tuple[int, ...], spatial: tuple[int, ...], lead: tuple[int, ...]) -> jax.Array:
     """The inverse of `_join`."""
     counts, channels = blocks.shape[1:-1], blocks.shape[-1] // math.prod(pixels)
     parts = blocks.reshape(len(blocks), *counts, *pixels, channels)
     order = [part for axis in range(1, 1 + len(pixels)) for part in (axis, axis + len(pixels))]
     lengths = (count * length for count, length in zip(counts, pixels, strict=True))
     x = parts.transpose(0, *order, parts.ndim - 1).reshape(len(blocks), *lengths, channels)
-    return x[:, *map(slice, spatial)]
+    return x[:, *(slice(zeros, zeros + length) for zeros, length in zip(lead, spatial, strict=True))]
