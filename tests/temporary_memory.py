@@ -7,4 +7,6 @@ DEFAULT = {"xla_backend_optimization_level": 3, "xla_backend_extra_options": ""}
 
 
 def temporary_bytes(lowered: jax.stages.Lowered) -> int:
-    return lowered.compile(compiler_options=DEFAULT).memory_analysis().temp_size_in_bytes
+    memory = lowered.compile(compiler_options=DEFAULT).memory_analysis()
+    assert memory is not None
+    return memory.temp_size_in_bytes

@@ -40,13 +40,14 @@ def test_of_many_layers_some_are_named() -> None:
 @pytest.mark.parametrize("norms", [{"1": 0.0, "4": 1.0}, {"1": 0.0, "4": 0.0}], ids=["one", "all"])
 def test_a_gradient_of_zero_has_its_name_at_the_bottom(norms: dict[str, float]) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
 
     figure = Figure(layout="constrained")
     axes = figure.subplots()
     _gradient_norms(axes, [row._replace(gradient_norms=norms) for row in HISTORY])
     figure.draw_without_rendering()  # warns if the names do not leave room for the axes
     bottom, top = axes.get_ylim()
-    assert all(bottom <= text.xy[1] <= top for text in axes.texts)
+    assert all(bottom <= note.xy[1] <= top for note in axes.texts if isinstance(note, Annotation))
 
 
 def test_colours_long_names_and_many_classes_fit(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def by_chunk(
     `copied` is how many numbers `fn` makes of an image; all images are one chunk if none.
     """
     batch = len(arrays[0])
-    most = CHUNK // copied if copied > 0 else batch
+    # Two at least: a loop of one XLA unrolls, and then computes its sums again for each element that reads one.
+    most = min(CHUNK // copied, -(-batch // 2)) if copied > 0 else batch
     count = next((size for size in range(min(most, batch), 1, -1) if batch % size == 0), 1)
 
     def step(carry: tuple[PyTree, jax.Array], start: jax.Array) -> tuple[tuple[PyTree, jax.Array], None]:
