@@ -15,6 +15,7 @@ OPTIONAL = [
     "safetensors",
     "mlxtend",
     "PIL",
+    "tokenizers",
     "equinox",
     "torch",
     "scipy.stats",

@@ -1,4 +1,4 @@
-"""Images from arrays, folders and installed packages, and mini-batches of them. Nothing is downloaded."""
+"""Images and text from arrays, files and packages, and mini-batches of them. Nothing is downloaded."""
 
 from backprop_jax.data import augmentation
 from backprop_jax.data.arrays import from_arrays
@@ -9,18 +9,48 @@ from backprop_jax.data.image_folders import image_folder
 from backprop_jax.data.mnist5k import mnist5k
 from backprop_jax.data.normalization import ChannelStatistics, channel_statistics, normalize
 from backprop_jax.data.split import split
+from backprop_jax.data.text import (
+    BytePairVocabulary,
+    CharacterVocabulary,
+    NgramModel,
+    TextDataset,
+    TextExamples,
+    TextParts,
+    Vocabulary,
+    bucket_batches,
+    check_tokens,
+    film_sentences,
+    python_docs,
+    read_text,
+    split_text,
+    stream_batches,
+)
 
 __all__ = [
+    "BytePairVocabulary",
     "ChannelStatistics",
+    "CharacterVocabulary",
     "Examples",
     "ImageDataset",
+    "NgramModel",
+    "TextDataset",
+    "TextExamples",
+    "TextParts",
+    "Vocabulary",
     "augmentation",
     "batches",
+    "bucket_batches",
     "channel_statistics",
+    "check_tokens",
     "digits",
+    "film_sentences",
     "from_arrays",
     "image_folder",
     "mnist5k",
     "normalize",
+    "python_docs",
+    "read_text",
     "split",
+    "split_text",
+    "stream_batches",
 ]

@@ -47,17 +47,20 @@ def spread(dy: jax.Array, window: Window, spatial: Sequence[int], index: jax.Arr
         return lax.pad(array, jnp.zeros((), array.dtype), ((0, 0, 0), *around, (0, 0, 0)))
 
     def moved(array: jax.Array, shift: tuple[int, ...]) -> jax.Array:
-        """The array at q - j, with an axis of one phase after each spatial axis."""
+        """The array at q - j, with an axis of one phase after each spatial axis but the last, repeated in its place.
+
+        XLA's loop over the longer last axis takes a quarter of the time where channels are few.
+        """
         starts = [far - j for far, j in zip(reach, shift, strict=True)]
         ends = [start + count for start, count in zip(starts, blocks, strict=True)]
         part = lax.slice(array, (0, *starts, 0), (array.shape[0], *ends, array.shape[-1]))
-        return jnp.expand_dims(part, tuple(range(2, 2 * rank + 1, 2)))
+        return jnp.expand_dims(jnp.repeat(part, window.strides[-1], rank), tuple(range(2, 2 * rank, 2)))
 
     precise = jnp.promote_types(dy.dtype, jnp.float32)
     dy_around, index_around = lay_out(dy), None if index is None else lay_out(index)
     dx = jnp.zeros((), precise)
     for shift in np.ndindex(*(far + 1 for far in reach)):
-        tap, reads = _taps(window, shift)
+        tap, reads = _taps(window, shift, blocks[-1])
         if not reads.any():
             continue
         takes = jnp.asarray(reads)
@@ -71,8 +74,11 @@ def spread(dy: jax.Array, window: Window, spatial: Sequence[int], index: jax.Arr
     return lax.slice(whole, (0, *starts, 0), (dy.shape[0], *ends, dy.shape[-1])).astype(dy.dtype)
 
 
-def _taps(window: Window, shift: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """For each phase, the number of the tap that place q - shift reads it with, and whether there is one."""
+def _taps(window: Window, shift: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each phase, the number of the tap that place q - shift reads it with, and whether there is one.
+
+    The last axis is the whole one: its phases, `count` times.
+    """
 
     def column(numbers: Sequence[int]) -> np.ndarray:
         return np.reshape(numbers, (-1, *(1,) * len(shift)))
@@ -81,5 +87,6 @@ def _taps(window: Window, shift: tuple[int, ...]) -> tuple[np.ndarray, np.ndarra
     taps, rest = np.divmod(offset, column(window.dilation))
     reads = ((rest == 0) & (taps < column(window.size))).all(0)
     number = np.asarray(np.ravel_multi_index(tuple(taps), window.size, mode="clip"))
-    beside = (1, *(length for stride in window.strides for length in (1, stride)), 1)
-    return number.reshape(beside), reads.reshape(beside)
+    beside = (1, *(length for stride in window.strides[:-1] for length in (1, stride)), -1, 1)
+    repeats = (*(1,) * (len(shift) - 1), count)
+    return np.tile(number, repeats).reshape(beside), np.tile(reads, repeats).reshape(beside)

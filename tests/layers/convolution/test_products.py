@@ -11,6 +11,7 @@ import pytest
 
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.convolution import depthwise, native, phases, products, strips
+from backprop_jax.layers.convolution.blocks import blocks_for
 from backprop_jax.layers.windows import Window
 from tests.catalogue import normal
 from tests.oracles import convolution as oracle
@@ -48,6 +49,10 @@ def forms(window: Window, groups: int, x: jax.Array, w: jax.Array, dy: jax.Array
     if groups == 1:
         y = phases.convolve(strips.convolve, x, w, window)
         results["strips"] = y, *phases.gradients(strips.gradients, x, w, dy, window)
+    blocks = blocks_for(x.shape[1:-1], window, w.shape[-2]) if groups == 1 else None
+    if blocks:
+        y = blocks.convolve(strips.convolve, x, w, window)
+        results["blocks"] = y, *blocks.gradients(strips.gradients, x, w, dy)
     if groups == x.shape[-1]:
         y = depthwise.convolve(x, w, window)
         results["depthwise"] = y, *phases.gradients(depthwise.gradients, x, w, dy, window)
@@ -63,7 +68,7 @@ def test_every_form_is_the_slow_twin(rank: int) -> None:
 
     with jax.enable_x64(True):
         results = jax.jit(run_all)([(case.x, case.w, case.dy) for case in cases])
-    assert {name for by_form in results for name in by_form} == {"native", "chosen", "strips", "depthwise"}
+    assert {name for by_form in results for name in by_form} == {"native", "chosen", "strips", "blocks", "depthwise"}
     for (window, groups, x, w, dy), by_form in zip(cases, results, strict=True):
         before = [pair[0] for pair in window.padding]
         reads = oracle.reads(dy.shape[1:-1], x.shape[1:-1], window.size, window.strides, before, window.dilation)

@@ -1,0 +1,107 @@
+"""Byte pairs as tokens: frequent words whole, rare ones in pieces."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_jax.data.text.token_check import check_tokens
+from backprop_jax.data.whole_number import whole_number
+from backprop_jax.files.atomic_file import atomic_file
+
+__all__ = ["BytePairVocabulary"]
+
+BYTES = 256  # each is a token, so that there is no text without tokens
+
+
+@dataclass(frozen=True)
+class BytePairVocabulary:
+    """Tokens as the tokenizers library makes them, trained here on a text or read from a file.
+
+    It begins with the 256 bytes; then, again and again, the two neighbouring tokens that are most often side by side
+    become a new one. Any text is encoded, and `decode(encode(text)) == text`.
+
+    Raises:   ValueError if the definition is none of a tokenizer; ModuleNotFoundError, naming the extra to install,
+              if tokenizers is missing.
+    Source:   Sennrich, Haddow & Birch, 2016, arXiv:1508.07909; over bytes, Radford et al., 2019.
+    """
+
+    definition: str = field(repr=False)  # the content of a tokenizer.json
+
+    def __post_init__(self) -> None:
+        _ = self._tokenizer
+
+    @classmethod
+    def from_text(cls, text: str, size: int = 2000) -> "BytePairVocabulary":
+        """The vocabulary of `size` that suits a text; smaller, if no pair in the text is left that is there twice.
+
+        Raises:   ValueError if the text is empty, or `size` is no whole number of 256 or more.
+        """
+        if not text:
+            raise ValueError("an empty text has no vocabulary")
+        whole = whole_number(size, least=BYTES)
+        if whole is None:
+            raise ValueError(f"a byte-pair vocabulary needs a size of {BYTES} or more, one for each byte, not {size!r}")
+        library = _library()
+        tokenizer = library.Tokenizer(library.models.BPE())
+        tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = library.decoders.ByteLevel()
+        alphabet = library.pre_tokenizers.ByteLevel.alphabet()
+        trainer = library.trainers.BpeTrainer(
+            vocab_size=whole, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+        )
+        tokenizer.train_from_iterator([text], trainer)
+        return cls(tokenizer.to_str())
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def __repr__(self) -> str:
+        return f"BytePairVocabulary({len(self)} tokens)"
+
+    def encode(self, text: str) -> np.ndarray:
+        """The tokens of a text, (T,) int32, fewer than it has bytes."""
+        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
+
+    def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
+        """The text of some tokens (T,). Bytes that make no character, as when it was cut, become "\\ufffd".
+
+        Raises:   as `check_tokens`.
+        """
+        return self._tokenizer.decode(check_tokens(tokens, len(self)).tolist(), skip_special_tokens=False)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it to the library's own file, tokenizer.json. Raises: OSError if that cannot be written."""
+        with atomic_file(path) as temporary:
+            temporary.write_text(self.definition, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "BytePairVocabulary":
+        """Read what `save` wrote. Raises: OSError if there is no file; ValueError if it is no tokenizer.json."""
+        content = Path(path).read_bytes()
+        try:
+            return cls(content.decode())
+        except ValueError as error:
+            raise ValueError(f"{path} is no tokenizer.json: {error}") from error
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        library = _library()
+        try:
+            return library.Tokenizer.from_str(self.definition)
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"tokenizers cannot read this definition: {error}") from error
+
+
+def _library() -> Any:
+    try:
+        return import_module("tokenizers")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "byte pairs need tokenizers, which is not installed: pip install 'backprop-jax[text]'"
+        ) from error
