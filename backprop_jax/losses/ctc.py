@@ -57,19 +57,20 @@ class CTC(Layer):
               float32; (B,) if reduction is "none". Either may be `Padded`: steps that are not real are passed over,
               labels stand in front of their padding.
     Params, state: none.
-    Saves:    logits, labels and lengths as they came, two numbers a step, and log α (T + 1, B, 2 S + 1), all in at least
-              float32: to compute it again would take as many bytes while backward runs.
+    Saves:    logits, labels and lengths as they came, two numbers a step, and log α (T + 1, B, 2 S + 1), all in at
+              least float32: to compute it again would take as many bytes while backward runs.
     Backward: over the states s: the labels, with a blank before, between and behind them. α_t(s) is the chance of the
-              steps up to t on the paths that are then in s, less a factor that makes the largest 1: a thousand steps are
-              rounded no worse than one. With r -> s for "s may follow r", and γ_t(s) the share of paths in s at t:
+              steps up to t on the paths that are then in s, less a factor that makes the largest 1, so that a thousand
+              steps are rounded no worse than one. γ_t(s) is the share of the paths that are in s at t. With r -> s
+              where s may follow r:
                 α_t(s) = p_t[s] Σ_r→s α_t-1(r),   γ_t-1(r) = Σ_r→s γ_t(s) α_t-1(r) / Σ_q→s α_t-1(q)
                 dx_t[v] = (p_t[v] - Σ_s [s emits v] γ_t(s)) dy of the example
-              γ is the paper's α β / Σ α β, which needs no second recursion in logarithms. The target is a constant.
+              γ is the paper's α β / Σ α β, without a second recursion in logarithms. The target is a constant.
     Units:    nats.
     Raises:   ValueError if logits or labels have other axes, other dtypes or two batches, lengths do not fit, blank is
               not in [0, V), reduction is not "mean", "sum" or "none", or it is "mean" and there are no examples.
-              TypeError if blank is not an integer. A label that is blank or outside [0, V) cannot be seen under jit: the
-              loss is NaN.
+              TypeError if blank is not an integer. A label that is blank or outside [0, V) cannot be seen under jit:
+              the loss is NaN.
     Source:   Graves, Fernández, Gomez & Schmidhuber, 2006, doi:10.1145/1143844.1143891, section 4.
     """
 
@@ -144,10 +145,11 @@ class CTC(Layer):
         symbols = jnp.pad(pairs, ((0, 0), (0, 1)), constant_values=self.blank)
         number = lax.broadcasted_iota(jnp.int32, symbols.shape, 1)
         beyond = number - 2 * jnp.sum(labelled, 1, dtype=jnp.int32)[:, None]
+        first = (number == 0) & (symbols == self.blank)  # a blank as it is, but in shard_map it varies as the labels do
         final = (beyond == 0) | (beyond == -1)
         before = lax.pad(symbols, jnp.int32(self.blank), ((0, 0, 0), (2, -2, 0)))
         skips = (symbols != self.blank) & (symbols != before)
-        return real.T[..., None], Lattice(symbols, beyond <= 0, number == 0, final, skips)
+        return real.T[..., None], Lattice(symbols, beyond <= 0, first, final, skips)
 
     def _require(self, x: PyTree) -> tuple[jax.Array, jax.Array, tuple[jax.Array | None, jax.Array | None]]:
         parts = tuple(x) if isinstance(x, tuple | list) else ()
@@ -166,7 +168,8 @@ class CTC(Layer):
             if isinstance(part, Padded):
                 require_padded(self, part)
         require_terms(self, self.reduction, logits, logits.shape[0])
-        return logits, labels, tuple(part.lengths if isinstance(part, Padded) else None for part in parts)
+        given = [part.lengths if isinstance(part, Padded) else None for part in parts]
+        return logits, labels, (given[0], given[1])
 
 
 def _emissions(logits: jax.Array, shift: jax.Array, total: jax.Array, lattice: Lattice) -> jax.Array:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 import backprop_jax as bp
+from backprop_jax.layers.recurrent import Padded
 from tests.catalogue.row import KINKED, TIED, Row, ids, normal
 
 L = bp.losses
@@ -13,6 +14,8 @@ SOFT = np.abs(normal(4, 5)) / np.abs(normal(4, 5)).sum(-1, keepdims=True)
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, 0.0, 1e4], [0.0, 0.0, 0.0]], np.float32)
 SIGNS = np.sign(normal(4, 5))
 LOG_PROBABILITIES = np.log(SOFT[::-1].copy())
+REPEATED = np.array([[1, 1], [2, 1], [2, 2]], np.int32)
+LENGTHS, COUNTS = np.array([4, 3, 2], np.int32), np.array([2, 1, 2], np.int32)  # of the third there is no path
 FLAT = {"smooth": False}  # rounding of 1e4 drowns a central difference
 
 
@@ -41,6 +44,10 @@ LOSSES = [
     Row("CrossEntropy", L.CrossEntropy(label_smoothing=0.1), (EXTREME, ids(3, below=3)), FLAT),
     Row("CrossEntropy", L.CrossEntropy(), (normal(3, 1), ids(3, below=1))),
     Row("CrossEntropy", L.CrossEntropy(reduction="sum"), (normal(0, 5), ids(0, below=5))),
+    Row(
+        "CTC", L.CTC(zero_infinity=True, reduction="none"), (Padded(normal(3, 4, 3), LENGTHS), Padded(REPEATED, COUNTS))
+    ),
+    Row("CTC", L.CTC(blank=2), (Padded(normal(2, 3, 3), np.array([[1, 1, 1], [1, 0, 1]], bool)), ids(2, 1, below=2))),
     *reductions("KLDivergence", (LOG_PROBABILITIES, SOFT)),
     *reductions("Hinge", (LOGITS, SIGNS)),
     Row(

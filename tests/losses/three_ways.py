@@ -9,7 +9,7 @@ import numpy as np
 from backprop_jax.core.layer import Layer
 from tests.oracles.losses import reduced
 
-__all__ = ["assert_is_its_twin", "by_hand", "by_jax_vjp", "weights_like"]
+__all__ = ["assert_is_its_twin", "by_differences", "by_hand", "by_jax_vjp", "weights_like"]
 
 
 def by_hand(loss: Layer, prediction, target, dy) -> tuple[jax.Array, jax.Array]:

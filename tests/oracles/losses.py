@@ -3,6 +3,7 @@
 Each returns the terms that `reduction="none"` gives and the number that "mean" divides their sum by.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import numpy as np
 __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
+    "ctc",
     "hinge",
     "huber",
     "kl_divergence",
@@ -89,3 +91,18 @@ def cross_entropy(logits, target, label_smoothing=0.0, class_weights=None, ignor
             terms[row] -= weights[v] * q * math.log(powers[v] / sum(powers))
         count += 1 if soft else weights[target[row]]
     return terms, count
+
+
+def ctc(logits, labels, steps=None, counts=None, blank=0):
+    """Over all paths, those that do not become the labels too; infinite where none does."""
+    batch, length, classes = logits.shape
+    terms = np.empty(batch)
+    for example in range(batch):
+        rows = np.exp(logits[example][: length if steps is None else steps[example]])
+        wanted = [int(label) for label in labels[example][: None if counts is None else counts[example]]]
+        chance = 0.0
+        for path in itertools.product(range(classes), repeat=len(rows)):
+            if [symbol for symbol, _ in itertools.groupby(path) if symbol != blank] == wanted:
+                chance += math.prod(row[symbol] / row.sum() for row, symbol in zip(rows, path, strict=True))
+        terms[example] = -math.log(chance) if chance else math.inf
+    return terms, batch

@@ -12,7 +12,7 @@ SHORTEST = 8  # the first boundary by default; fewer steps hardly take less time
 
 
 def bucket_batches(
-    sequences: Sequence[np.ndarray],
+    sequences: Sequence[np.ndarray | Sequence[int]] | np.ndarray,
     y: Sequence[Any] | np.ndarray,
     size: int,
     seed: int | tuple[int, ...] | None = None,

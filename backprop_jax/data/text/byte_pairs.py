@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_jax.data.text.token_check import check_tokens
+from backprop_jax.data.text.token_check import token_vector
 from backprop_jax.data.whole_number import whole_number
 from backprop_jax.files.atomic_file import atomic_file
 
@@ -71,9 +71,9 @@ class BytePairVocabulary:
     def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
         """The text of some tokens (T,). Bytes that make no character, as when it was cut, become "\\ufffd".
 
-        Raises:   as `check_tokens`.
+        Raises:   as `check_tokens`, and ValueError for another shape.
         """
-        return self._tokenizer.decode(check_tokens(tokens, len(self)).tolist(), skip_special_tokens=False)
+        return self._tokenizer.decode(token_vector(tokens, len(self)).tolist(), skip_special_tokens=False)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to the library's own file, tokenizer.json. Raises: OSError if that cannot be written."""

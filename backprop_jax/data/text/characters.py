@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backprop_jax.data.text.token_check import check_tokens
+from backprop_jax.data.text.token_check import token_vector
 from backprop_jax.files.atomic_file import atomic_file
 
 __all__ = ["CharacterVocabulary"]
@@ -71,8 +71,8 @@ class CharacterVocabulary:
         return tokens[place]
 
     def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
-        """The text of some tokens (T,). Raises as `check_tokens`."""
-        return "".join(self.characters[token] for token in check_tokens(tokens, len(self)).tolist())
+        """The text of some tokens (T,). Raises: as `check_tokens`, and ValueError for another shape."""
+        return "".join(self.characters[token] for token in token_vector(tokens, len(self)).tolist())
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to a JSON file. Raises: OSError if that cannot be written."""

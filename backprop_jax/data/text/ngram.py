@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backprop_jax.data.text.token_check import check_tokens
+from backprop_jax.data.text.token_check import token_vector
 
 __all__ = ["NgramModel"]
 
@@ -44,9 +44,9 @@ class NgramModel:
         """Count the grams of 1 to `order` tokens in a text (N,) of a vocabulary of `size`.
 
         Raises:   ValueError if order is less than one, there are fewer tokens than that, or so many grams are possible
-                  that 63 bits cannot number them; and as `check_tokens`.
+                  that 63 bits cannot number them; and as `check_tokens`, and for another shape.
         """
-        tokens = check_tokens(tokens, size)
+        tokens = token_vector(tokens, size)
         if not 1 <= order <= len(tokens):
             raise ValueError(f"{len(tokens)} tokens have no grams of {order}")
         if size**order > 2**63:
@@ -58,9 +58,9 @@ class NgramModel:
     def probabilities(self, tokens: np.ndarray | Sequence[int]) -> np.ndarray:
         """The probability (N,) of each token, by as many as there are before it, up to order - 1.
 
-        Raises:   as `check_tokens`.
+        Raises:   as `check_tokens`, and ValueError for another shape.
         """
-        tokens = check_tokens(tokens, self.size)
+        tokens = token_vector(tokens, self.size)
         p = np.full(len(tokens), 1 / self.size)
         for length, level in enumerate(self.levels[: len(tokens)], start=1):
             grams, lower = _grams(tokens, self.size, length), p[length - 1 :]
@@ -74,7 +74,7 @@ class NgramModel:
     def bits(self, tokens: np.ndarray | Sequence[int]) -> float:
         """The mean of -log2 p over some tokens: bits per character, where those are the tokens.
 
-        Raises:   ValueError if there are none; and as `check_tokens`.
+        Raises:   ValueError if there are none; and as `check_tokens`, and for another shape.
         """
         if len(tokens) == 0:
             raise ValueError("no tokens have no mean")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["check_tokens"]
+__all__ = ["check_tokens", "token_vector"]
 
 
 def check_tokens(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:
@@ -23,3 +23,14 @@ def check_tokens(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:
         place = tuple(int(i) for i in np.unravel_index(np.argmax(unknown), tokens.shape))
         raise ValueError(f"token {tokens[place]} at {list(place)} is not in the vocabulary of 0 to {size - 1}")
     return tokens.astype(np.int32)
+
+
+def token_vector(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:
+    """The tokens of one text (T,), checked.
+
+    Raises:   ValueError for another number of axes; and as `check_tokens`.
+    """
+    tokens = check_tokens(tokens, size)
+    if tokens.ndim != 1:
+        raise ValueError(f"the tokens of a text are a vector, not an array of shape {tokens.shape}: give one row")
+    return tokens

@@ -11,9 +11,9 @@ from functools import reduce
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from backprop_jax.layers.convolution.pixels import join, separate
 from backprop_jax.layers.windows import Window
 
 __all__ = ["Blocks", "blocks_for"]
@@ -34,8 +34,8 @@ class Blocks(NamedTuple):
 
     def convolve(self, unstrided: Callable[..., jax.Array], x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
         """y, from the function that gives it for a stride of 1."""
-        y = unstrided(_join(x, self.inputs, self.lead), self._expand(w), self.window)
-        return _separate(y, self.outputs, window.places(x.shape[1:-1]), (0,) * len(self.outputs))
+        y = unstrided(join(x, self.inputs, self.lead), self._expand(w), self.window)
+        return separate(y, self.outputs, window.places(x.shape[1:-1]))
 
     def gradients(
         self,
@@ -45,9 +45,9 @@ class Blocks(NamedTuple):
         dy: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
         """dx and dw, from the function that gives them for a stride of 1."""
-        blocks, dblocks = _join(x, self.inputs, self.lead), _join(dy, self.outputs, (0,) * len(self.outputs))
+        blocks, dblocks = join(x, self.inputs, self.lead), join(dy, self.outputs)
         dx, dw = unstrided(blocks, self._expand(w), dblocks, self.window)
-        return _separate(dx, self.inputs, x.shape[1:-1], self.lead), self._gather(dw, w)
+        return separate(dx, self.inputs, x.shape[1:-1], self.lead), self._gather(dw, w)
 
     def _expand(self, w: jax.Array) -> jax.Array:
         channels, features = w.shape[-2:]
@@ -106,23 +106,3 @@ def _blocks(spatial: tuple[int, ...], window: Window, outputs: tuple[int, ...]) 
     order = [4 * axis + part for part in range(4) for axis in range(len(spatial))]
     taps = reduce(np.multiply.outer, tables).transpose(order).reshape(-1, math.prod(window.size))
     return Blocks(inputs, outputs, tuple(lead), Window(size, ones, ones, tuple(padding)), taps)
-
-
-def _join(x: jax.Array, pixels: tuple[int, ...], lead: tuple[int, ...]) -> jax.Array:
-    """Pixels (B, *N, C) -> blocks (B, *N / pixels, pixels C), zeros in front and in what the last block lacks."""
-    axes = zip(x.shape[1:-1], pixels, lead, strict=True)
-    x = jnp.pad(x, ((0, 0), *((zeros, -(zeros + length) % count) for length, count, zeros in axes), (0, 0)))
-    split = [part for length, count in zip(x.shape[1:-1], pixels, strict=True) for part in (length // count, count)]
-    counts = range(1, 1 + len(split), 2)
-    parts = x.reshape(len(x), *split, x.shape[-1]).transpose(0, *counts, *(axis + 1 for axis in counts), 1 + len(split))
-    return parts.reshape(len(x), *split[::2], math.prod(pixels) * x.shape[-1])
-
-
-def _separate(blocks: jax.Array, pixels: tuple[int, ...], spatial: tuple[int, ...], lead: tuple[int, ...]) -> jax.Array:
-    """The inverse of `_join`."""
-    counts, channels = blocks.shape[1:-1], blocks.shape[-1] // math.prod(pixels)
-    parts = blocks.reshape(len(blocks), *counts, *pixels, channels)
-    order = [part for axis in range(1, 1 + len(pixels)) for part in (axis, axis + len(pixels))]
-    lengths = (count * length for count, length in zip(counts, pixels, strict=True))
-    x = parts.transpose(0, *order, parts.ndim - 1).reshape(len(blocks), *lengths, channels)
-    return x[:, *(slice(zeros, zeros + length) for zeros, length in zip(lead, spatial, strict=True))]

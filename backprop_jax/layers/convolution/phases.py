@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+import numpy as np
 
+from backprop_jax.layers.convolution.pixels import separate
 from backprop_jax.layers.windows import Window
 
 __all__ = ["convolve", "gradients"]
@@ -51,13 +52,15 @@ def gradients(
     """dx and dw, from the function that gives them for a stride of 1."""
     if max(window.strides) == 1:
         return unstrided(x, w, dy, window)
-    dx, dw = jnp.zeros(x.shape, dy.dtype), jnp.zeros(w.shape, dy.dtype)
+    dw, counts = jnp.zeros(w.shape, dy.dtype), tuple(map(_ceil_div, x.shape[1:-1], window.strides))
+    parts = dict.fromkeys(np.ndindex(window.strides), jnp.zeros((len(x), *counts, x.shape[-1]), dy.dtype))
     for phases in _phases(x.shape[1:-1], window):
         taps = tuple(phase.taps for phase in phases)
         part, dw_part = unstrided(_elements(x, phases, window), w[taps], dy, _window(w, phases))
         dw = dw.at[taps].set(dw_part)
-        dx = dx + _spread(part, x.shape[1:-1], phases, window)
-    return dx, dw
+        missing = ((0, count - length) for count, length in zip(counts, part.shape[1:-1], strict=True))
+        parts[tuple(phase.start for phase in phases)] = jnp.pad(part, ((0, 0), *missing, (0, 0)))
+    return separate(jnp.concatenate(list(parts.values()), -1), window.strides, x.shape[1:-1]), dw
 
 
 def _phases(spatial: tuple[int, ...], window: Window) -> product:
@@ -92,9 +95,5 @@ def _elements(x: jax.Array, phases: tuple[Phase, ...], window: Window) -> jax.Ar
     return x[:, *slices]
 
 
-def _spread(x: jax.Array, spatial: tuple[int, ...], phases: tuple[Phase, ...], window: Window) -> jax.Array:
-    """The adjoint of `_elements`: each element in its place, zeros between."""
-    padding = [(0, 0, 0)]
-    for phase, stride, length, count in zip(phases, window.strides, spatial, x.shape[1:-1], strict=True):
-        padding.append((phase.start, length - phase.start - (count - 1) * stride - 1, stride - 1))
-    return lax.pad(x, jnp.zeros((), x.dtype), [*padding, (0, 0, 0)])
+def _ceil_div(length: int, stride: int) -> int:
+    return -(-length // stride)

@@ -20,18 +20,19 @@ class Padded(NamedTuple):
     """
 
     x: jax.Array  # (B, T, ...)
-    lengths: jax.Array  # (B,) integer in [0, T], or (B, T) bool
+    lengths: jax.Array | None  # (B,) integer in [0, T], or (B, T) bool; None in a cotangent, for they have none
 
 
-def mask_of(lengths: jax.Array, steps: int) -> jax.Array:
+def mask_of(lengths: jax.Array | None, steps: int) -> jax.Array:
     """(B, T) bool, True at the real steps, from either form of `lengths`; ValueError if they have neither."""
-    dtype, shape = getattr(lengths, "dtype", None), getattr(lengths, "shape", None)
-    if dtype == jnp.bool_ and len(shape) == 2 and shape[1] == steps:
-        return jnp.asarray(lengths)
-    if dtype is not None and jnp.issubdtype(dtype, jnp.integer) and len(shape) == 1:
+    if lengths is None or not hasattr(lengths, "dtype"):
+        raise ValueError(f"lengths are an array of whole numbers or bool, not {type(lengths).__name__}")
+    if jnp.issubdtype(lengths.dtype, jnp.integer) and lengths.ndim == 1:
         return jnp.arange(steps) < lengths[:, None]
-    found = type(lengths).__name__ if dtype is None else f"{dtype}{list(shape)}"
-    raise ValueError(f"lengths are (B,) whole numbers or a (B, {steps}) mask of bool, not {found}")
+    if lengths.dtype == jnp.bool_ and lengths.ndim == 2 and lengths.shape[1] == steps:
+        return jnp.asarray(lengths)
+    found = f"{lengths.dtype}{list(lengths.shape)}"
+    raise ValueError(f"lengths are (B,) whole numbers, or a mask (B, {steps}) of bool, not {found}")
 
 
 def require_padded(layer: Layer, padded: Padded) -> jax.Array:
@@ -41,17 +42,13 @@ def require_padded(layer: Layer, padded: Padded) -> jax.Array:
     """
     x, lengths = padded
     if len(getattr(x, "shape", ())) < 2:
-        raise ValueError(
-            f"{layer} needs a batch of sequences, (B, T, ...), in Padded, not {jax.tree.map(jnp.shape, x)}"
-        )
+        raise ValueError(f"{layer} needs sequences (B, T, ...) in Padded, not {getattr(x, 'shape', type(x).__name__)}")
     batch, steps = x.shape[:2]
     mask = mask_of(lengths, steps)
     if mask.shape[0] != batch:
         raise ValueError(f"{layer} was given {mask.shape[0]} lengths for the {batch} sequences of {list(x.shape)}")
-    if lengths.ndim == 1 and not isinstance(lengths, Tracer):
+    if lengths is not None and lengths.ndim == 1 and not isinstance(lengths, Tracer):
         for example, length in enumerate(np.asarray(lengths).tolist()):
             if not 0 <= length <= steps:
-                raise ValueError(
-                    f"{layer} needs lengths of 0 to {steps} steps, but that of example {example} is {length}"
-                )
+                raise ValueError(f"{layer} needs lengths of 0 to {steps}, but that of sequence {example} is {length}")
     return mask

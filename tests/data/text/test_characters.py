@@ -52,6 +52,11 @@ def test_an_unknown_token_is_refused(tokens: list[int]) -> None:
         CharacterVocabulary("abc").decode(tokens)
 
 
+def test_a_batch_of_texts_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(1, 2\): give one row"):
+        CharacterVocabulary("abc").decode(np.array([[0, 1]]))
+
+
 @pytest.mark.parametrize("unknown", [None, "\ufffd"])
 def test_the_file_gives_it_back(tmp_path: Path, unknown: str | None) -> None:
     vocabulary = CharacterVocabulary.from_text(TEXT, unknown)

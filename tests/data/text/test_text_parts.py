@@ -9,6 +9,7 @@ def test_the_parts_are_the_text_in_order() -> None:
     parts = split_text(TEXT, validation=0.1, test=0.2)
     assert "".join(parts) == TEXT
     assert tuple(map(len, parts)) == (21, 3, 6)
+    assert tuple(map(len, split_text(TEXT[:28], validation=0.08, test=0.1))) == (23, 2, 3)  # 2.24 and 2.8, rounded
 
 
 @pytest.mark.parametrize("fractions", [(0, 0.1), (0.1, 0), (0.5, 0.5), (-0.1, 0.2), (float("nan"), 0.1)])

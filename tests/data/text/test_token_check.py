@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from backprop_jax.data import check_tokens
+from backprop_jax.data.text.token_check import token_vector
 
 
 @pytest.mark.parametrize("tokens", [[0, 4], np.array([[0], [4]], np.uint8), np.int64(4), [], np.zeros((0, 3))])
@@ -27,3 +28,10 @@ def test_the_first_unknown_token_is_named(tokens: np.ndarray, message: str) -> N
 def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="tokens must be integers, not float64"):
         check_tokens(np.array([0.0]), 5)
+
+
+@pytest.mark.parametrize("tokens", [[[0, 1]], 1])
+def test_a_text_is_one_row(tokens: list) -> None:
+    assert token_vector([0, 1], 5).tolist() == [0, 1]
+    with pytest.raises(ValueError, match=r"a vector, not an array of shape \("):
+        token_vector(tokens, 5)
