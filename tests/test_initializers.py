@@ -27,9 +27,14 @@ def test_standard_deviation(initializer, deviation: float) -> None:
     assert abs(np.mean(drawn)) < 0.01 * deviation
 
 
-def test_orthogonal_columns() -> None:
-    w = np.asarray(initializers.orthogonal(2.0)(jax.random.key(0), (30, 20)))
-    np.testing.assert_allclose(w.T @ w, 4 * np.eye(20), atol=1e-5)
+@pytest.mark.parametrize("shape", [(30, 20), (20, 30), (20, 20), (1, 1), (5, 6, 20)])
+def test_orthogonal_rows_or_columns(shape: tuple[int, ...]) -> None:
+    w = np.asarray(initializers.orthogonal(2.0)(jax.random.key(0), shape)).reshape(-1, shape[-1])
+    product = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+    np.testing.assert_allclose(product, 4 * np.eye(min(w.shape)), atol=1e-5)
+
+
+def test_orthogonal_needs_a_matrix() -> None:
     with pytest.raises(ValueError, match=r"at least 2 axes, none of them 0, not \(3,\)"):
         initializers.orthogonal()(jax.random.key(0), (3,))
 

@@ -24,10 +24,10 @@ class Dropout(Layer):
     Saves:    the key of this mask, 8 bytes; the mask is drawn again.
     Backward: dx = dy m / (1 - rate)
     Units:    rate is the fraction removed. Along the axes `broadcast_dims` all elements share one draw: with (1, 2) of
-              an image (B, N, M, C), whole channels go.
+              an image (B, N, M, C), whole channels go; with (1,) of a sequence (B, T, D), the same units at every step.
     Raises:   ValueError if rate is outside [0, 1), broadcast_dims holds no axes, x is not floating point or has no such
               axes.
-    Source:   Srivastava et al., 2014, JMLR 15.
+    Source:   Srivastava et al., 2014, JMLR 15; Gal & Ghahramani, 2016, arXiv:1512.05287, for one mask through time.
     """
 
     rate: float

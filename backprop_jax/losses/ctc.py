@@ -33,7 +33,7 @@ class Lattice(NamedTuple):
     """The states that a path goes through: a blank, the first label, a blank, the second label, ..., a blank."""
 
     symbols: jax.Array  # (B, 2 S + 1) like all of them: what each state emits
-    inside: jax.Array  # not of the padding
+    inside: jax.Array  # not of the padding, which may be any number
     first: jax.Array  # the first blank, where a path is before the first step
     final: jax.Array  # the last label and the blank behind it, one of which a path ends in
     skips: jax.Array  # may be reached from the state two before, past a blank
@@ -60,9 +60,9 @@ class CTC(Layer):
     Saves:    logits, labels and lengths as they came, two numbers a step, and log α (T + 1, B, 2 S + 1), all in at
               least float32: to compute it again would take as many bytes while backward runs.
     Backward: over the states s: the labels, with a blank before, between and behind them. α_t(s) is the chance of the
-              steps up to t on the paths that are then in s, less a factor that makes the largest 1, so that a thousand
-              steps are rounded no worse than one. γ_t(s) is the share of the paths that are in s at t. With r -> s
-              where s may follow r:
+              steps up to t on the paths that are then in s, less a factor that makes the largest 1: its logarithm, and
+              so its rounding, stays small over thousands of steps. γ_t(s) is the share of the paths that are in s at t.
+              With r -> s where s may follow r:
                 α_t(s) = p_t[s] Σ_r→s α_t-1(r),   γ_t-1(r) = Σ_r→s γ_t(s) α_t-1(r) / Σ_q→s α_t-1(q)
                 dx_t[v] = (p_t[v] - Σ_s [s emits v] γ_t(s)) dy of the example
               γ is the paper's α β / Σ α β, without a second recursion in logarithms. The target is a constant.
@@ -138,9 +138,8 @@ class CTC(Layer):
             for given, size in zip(lengths, (steps, count), strict=True)
         )
         labels = labels.astype(jnp.int32)
-        # To what is no class: the emissions of these are NaN. What pads the labels may be any number.
+        # To what is no class: the emissions of these are NaN.
         labels = jnp.where((labels < 0) | (labels == self.blank), classes, labels)
-        labels = jnp.where(labelled, labels, self.blank)
         pairs = jnp.stack([jnp.full_like(labels, self.blank), labels], 2).reshape(batch, 2 * count)
         symbols = jnp.pad(pairs, ((0, 0), (0, 1)), constant_values=self.blank)
         number = lax.broadcasted_iota(jnp.int32, symbols.shape, 1)

@@ -60,6 +60,7 @@ VECTORS = [
     Row("Embedding", bp.Embedding(4, 4), ids(4, below=1)),
     Row("Embedding", bp.Embedding(2, 3), ids(0, 3, below=2)),
     Row("Dropout", bp.Dropout(0.4), normal(5, 7)),
+    Row("Dropout", bp.Dropout(0.4, broadcast_dims=(1,)), normal(3, 4, 5)),
     Row("Dropout", bp.Dropout(0.0), normal(5, 7)),
     Row("Dropout", bp.eval_mode(bp.Dropout(0.4)), normal(5, 7)),
     Row("Flatten", bp.Flatten(), normal(3, 2, 5)),

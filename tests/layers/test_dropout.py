@@ -46,6 +46,19 @@ def test_shared_draws_remove_whole_channels(shared) -> None:
     assert (layer.backward(params, residuals, x)[1] == y).all()
 
 
+def test_one_mask_through_time() -> None:
+    """Variational dropout: what is gone at a step is gone at all of them, and other units in other sequences."""
+    layer, x = bp.Dropout(0.5, broadcast_dims=(1,)), jnp.arange(1.0, 1 + 8 * 5 * 40).reshape(8, 5, 40)
+    params, state = layer.init(jax.random.key(0), x)
+    y, _, residuals = layer.forward(params, state, x)
+    kept = np.asarray(y != 0)
+    assert (kept == kept[:, :1]).all() and (y[kept] == 2 * x[kept]).all()
+    assert len({row.tobytes() for row in kept[:, 0]}) == 8
+    dx = layer.backward(params, residuals, jnp.flip(x))[1]
+    assert (dx == jnp.where(kept, 2 * jnp.flip(x), 0)).all()
+    assert bp.residual_bytes(layer, x) == 8
+
+
 def test_bad_axes() -> None:
     for dims in (1, (1.5,), "a"):
         with pytest.raises(ValueError, match=r"Dropout needs broadcast_dims of whole numbers, .* not"):

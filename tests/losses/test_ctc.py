@@ -147,8 +147,8 @@ def test_a_label_that_is_blank_or_no_class_makes_the_loss_nan() -> None:
     assert np.isnan(gradient).any((1, 2)).tolist() == [True, True, True, False]
 
 
-def test_rounding_does_not_grow_with_the_steps() -> None:
-    """In PyTorch's float32 the gradient after 2,000 steps is off by 1e-2 of its largest number."""
+def test_rounding_stays_small_over_many_steps() -> None:
+    """In PyTorch, in float32, such a gradient is off by 4e-3 to 8e-3 of its largest number (three random cases)."""
     logits, labels = 2 * RNG.normal(size=(1, 2000, 5)), RNG.integers(1, 5, (1, 100))
     _, low = quickly(CTC(), jnp.asarray(logits, "float32"), labels, 1.0)
     with jax.enable_x64(True):
@@ -206,7 +206,9 @@ def test_bytes_saved() -> None:
 )
 def test_shapes_refused(loss: CTC, x, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        jax.eval_shape(loss.forward, (), (), (jax.ShapeDtypeStruct(x[0], "float32"), jax.ShapeDtypeStruct(x[1], int)))
+        jax.eval_shape(
+            loss.forward, (), (), (jax.ShapeDtypeStruct(x[0], "float32"), jax.ShapeDtypeStruct(x[1], "int32"))
+        )
 
 
 def test_bad_input() -> None:
@@ -219,4 +221,4 @@ def test_bad_input() -> None:
         CTC().forward((), (), (logits, Padded(labels, jnp.array([-1, 2]))))
     for blank in (1.0, True, None):
         with pytest.raises(TypeError, match=f"CTC needs the number of a class as blank, not {blank}"):
-            CTC(blank)
+            CTC(blank)  # type: ignore[arg-type]

@@ -1,0 +1,125 @@
+"""A cell over the steps of sequences: backpropagation through time."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+
+from backprop_jax.combinators.recurrent import hoisted, stepwise
+from backprop_jax.core.checks import require_components, require_layer
+from backprop_jax.core.cotangents import instantiate
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.static import Template
+from backprop_jax.layers.recurrent.cell import Cell, HoistedCell
+from backprop_jax.layers.recurrent.padded import Padded, mask_of, require_padded
+
+__all__ = ["Recurrent", "recurrent"]
+
+CARRIES = "zero", "input", "state"
+
+
+def recurrent(
+    cell: Layer, *, carry: Literal["zero", "input", "state"] = "zero", reverse: bool = False, unroll: int = 1
+) -> "Recurrent":
+    """The cell over all steps of a sequence, each handing its carry to the next."""
+    return Recurrent(cell, carry, reverse, unroll)
+
+
+class RecurrentResiduals(NamedTuple):
+    loop: PyTree
+    lengths: jax.Array | None
+    y: Template
+    last: Template
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """A cell over the steps of sequences.
+
+        carry_t, y_t = cell(carry_{t-1}, x_t),   t = 1 ... T, or T ... 1 with `reverse`
+
+    `carry` says where the first carry comes from and where the last one goes:
+
+        "zero"    from zeros, and nowhere
+        "input"   from the input to the output, both with gradients: ((x, carry) -> (y, carry))
+        "state"   from the state to the state, for streams that are cut into calls. No gradient crosses a call:
+                  truncated backpropagation through time. `init` gives zeros for as many sequences as its x has.
+
+    Shapes:   x (B, T, D) -> y (B, T, H); or `Padded(x, lengths)` -> `Padded(y, lengths)`, where y is 0 at the steps
+              that are not real, and the carry stays as it is there. x may be a pytree of such arrays.
+    Params:   those of the cell.   State: that of the cell, with carry="state" (that of the cell, carry).
+    Saves:    what the cell saves at each step. A cell that offers its rule in parts (`HoistedCell`: those of this
+              library) multiplies x by its weights once for all steps, before the loop, and has the weight gradients of
+              all steps from one product after it; x and y are then saved as they are, which their neighbours also do.
+    Backward: dcarry_{t-1}, dx_t = cell'ᵀ (dcarry_t, dy_t),   dparams = Σ_t of the cell's
+    Units:    `unroll` steps are one trip of the loop.
+    Raises:   ValueError for sequences without two axes, lengths that do not fit, a `carry` of another kind.
+    Source:   Werbos, 1990, Proceedings of the IEEE 78(10); Williams & Peng, 1990 (truncated).
+    """
+
+    layer: Layer
+    carry: Literal["zero", "input", "state"] = "zero"
+    reverse: bool = False
+    unroll: int = 1
+
+    def __post_init__(self) -> None:
+        require_layer("recurrent", self.layer)
+        if not isinstance(self.layer, Cell):
+            raise TypeError(f"recurrent needs a cell, a layer that has an initial_carry: {self.layer} has none")
+        if self.carry not in CARRIES:
+            raise ValueError(f"recurrent needs a carry of {', '.join(map(repr, CARRIES))}, not {self.carry!r}")
+        if not isinstance(self.unroll, int) or self.unroll < 1:
+            raise ValueError(f"recurrent needs to unroll 1 step or more, a whole number, not {self.unroll!r}")
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        sequences, _ = self._parts(x)
+        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0], *leaf.shape[2:]), leaf.dtype), sequences.x)
+        start = self.layer.initial_carry(one)
+        params, state = self.layer.init(key, (start, one))
+        return params, (state, start) if self.carry == "state" else state
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, RecurrentResiduals]:
+        (sequences, lengths), start = self._parts(x)
+        if lengths is not None:
+            require_padded(self, Padded(sequences, lengths))
+        if self.carry == "state":
+            state, start = state
+        if start is None:
+            start = self.layer.initial_carry(jax.tree.map(lambda leaf: leaf[:, 0], sequences))
+        how = self._mask(lengths, sequences), self.reverse, self.unroll
+        if isinstance(self.layer, HoistedCell):
+            last, y, saved = hoisted.forward(self.layer, params, start, sequences, *how)
+        else:
+            last, y, state, saved = stepwise.forward(self.layer, params, state, start, sequences, *how)
+        residuals = RecurrentResiduals(saved, lengths, Template.of(y), Template.of(last))
+        y = y if lengths is None else Padded(y, lengths)
+        if self.carry == "input":
+            return (y, last), state, residuals
+        return y, (state, last) if self.carry == "state" else state, residuals
+
+    def backward(self, params: PyTree, residuals: RecurrentResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+        dy, dlast = dy if self.carry == "input" else (dy, None)
+        dy = instantiate(dy if residuals.lengths is None or dy is None else dy.x, residuals.y.tree)
+        dlast = instantiate(dlast, residuals.last.tree)
+        loop = hoisted if isinstance(self.layer, HoistedCell) else stepwise
+        how = self._mask(residuals.lengths, dy), self.reverse, self.unroll
+        dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, *how)
+        if residuals.lengths is not None:
+            dx = Padded(dx, None)
+        return dparams, (dx, dstart) if self.carry == "input" else dx
+
+    def _mask(self, lengths: jax.Array | None, sequences: PyTree) -> jax.Array | None:
+        """(T, B), or None where all steps are real."""
+        return None if lengths is None else mask_of(lengths, jax.tree.leaves(sequences)[0].shape[1]).T
+
+    def _parts(self, x: PyTree) -> tuple[Padded, Any]:
+        """The sequences, with lengths or None in their place, and the first carry or None."""
+        start = None
+        if self.carry == "input":
+            require_components(self, x)
+            x, start = x
+        sequences = x if isinstance(x, Padded) else Padded(x, None)
+        for leaf in jax.tree.leaves(sequences.x):
+            if len(leaf.shape) < 2:
+                raise ValueError(f"{self} needs sequences (B, T, ...), not {list(leaf.shape)}")
+        return sequences, start

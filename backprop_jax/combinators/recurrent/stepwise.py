@@ -1,0 +1,68 @@
+"""The loop over any cell: its own forward and backward, step by step."""
+
+from typing import NamedTuple
+
+import jax
+from jax import lax
+
+from backprop_jax.combinators.recurrent.steps import choose, swap_steps, zeros_where_not
+from backprop_jax.core.cotangents import add, cast_like, instantiate, pull
+from backprop_jax.core.layer import PyTree
+from backprop_jax.core.static import Template
+from backprop_jax.layers.recurrent.cell import Cell
+
+__all__ = ["backward", "forward"]
+
+
+class Stepwise(NamedTuple):
+    saved: PyTree  # (T, ...)
+    x: Template  # of one step
+
+
+def forward(
+    cell: Cell,
+    params: PyTree,
+    state: PyTree,
+    start: PyTree,
+    x: PyTree,
+    mask: jax.Array | None,
+    reverse: bool,
+    unroll: int,
+) -> tuple[PyTree, PyTree, PyTree, Stepwise]:
+    """The carry after the last step, y, the cell's new state, and what `backward` needs."""
+    templates = []
+
+    def step(loop: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
+        (carry, state), (x, real) = loop, slices
+        templates.append(Template.of(x))
+        (after, y), state, saved = cell.forward(params, state, (carry, x))
+        return (choose(real, after, carry), state), (zeros_where_not(real, y), saved)
+
+    x = zeros_where_not(mask, swap_steps(x))
+    (last, state), (y, saved) = lax.scan(step, (start, state), (x, mask), reverse=reverse, unroll=unroll)
+    return last, swap_steps(y), state, Stepwise(saved, templates[0])
+
+
+def backward(
+    cell: Cell,
+    params: PyTree,
+    residuals: Stepwise,
+    dlast: PyTree,
+    dy: PyTree,
+    mask: jax.Array | None,
+    reverse: bool,
+    unroll: int,
+) -> tuple[PyTree, PyTree, PyTree]:
+    """The cotangents of the parameters, of the carry before the first step, and of x."""
+
+    def step(loop: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
+        (dcarry, total), (saved, dy, real) = loop, slices
+        dafter, dy = zeros_where_not(real, dcarry), zeros_where_not(real, dy)
+        dparams, (dbefore, dx) = pull(cell, params, saved, (dafter, dy))
+        dbefore = cast_like(instantiate(dbefore, dcarry), dcarry)
+        return (choose(real, dbefore, dcarry), add(total, dparams)), instantiate(dx, residuals.x.tree)
+
+    start = dlast, instantiate(None, params)
+    slices = residuals.saved, swap_steps(dy), mask
+    (dstart, dparams), dx = lax.scan(step, start, slices, reverse=not reverse, unroll=unroll)
+    return dparams, dstart, swap_steps(dx)

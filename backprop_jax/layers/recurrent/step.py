@@ -1,0 +1,37 @@
+"""One step of a cell whose rule is written for loops."""
+
+from typing import NamedTuple
+
+import jax
+
+from backprop_jax.core.cotangents import cast_like, instantiate
+from backprop_jax.core.layer import PyTree
+from backprop_jax.layers.recurrent.cell import HoistedCell
+
+__all__ = ["backward_of_step", "forward_of_step"]
+
+
+class StepResiduals(NamedTuple):
+    x: jax.Array
+    before: PyTree
+    y: jax.Array
+    saved: PyTree
+
+
+def forward_of_step(
+    cell: HoistedCell, params: PyTree, state: PyTree, x: PyTree
+) -> tuple[PyTree, PyTree, StepResiduals]:
+    """`Layer.forward` of a cell."""
+    before, x = x
+    after, y, saved = cell.advance(params, before, cell.project(params, x))
+    return (after, y), state, StepResiduals(x, before, y, saved)
+
+
+def backward_of_step(cell: HoistedCell, params: PyTree, residuals: StepResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+    """`Layer.backward` of a cell."""
+    x, before, y, saved = residuals
+    after = cell.carries(y, saved)
+    dcarry, dy = instantiate(dy, (after, y))
+    dbefore, steps = cell.retreat(params, saved, before, after, dcarry, dy)
+    dparams, dx = cell.collect(params, saved, x, before, after, steps)
+    return cast_like(dparams, params), (cast_like(dbefore, before), cast_like(dx, x))
