@@ -19,8 +19,8 @@ ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
 
 # Public names that make no layer of their own.
 TOOLS = {
-    "Children", "Layer", "Static", "Template", "as_jax_function", "eval_mode", "fold_batch_norm", "reseed",
-    "residual_bytes", "rewrite", "rewrite_with_path", "summarize", "value_and_grad",
+    "Children", "LSTMCarry", "Layer", "Padded", "Static", "Template", "as_jax_function", "eval_mode", "fold_batch_norm",
+    "reseed", "residual_bytes", "rewrite", "rewrite_with_path", "summarize", "value_and_grad",
 }  # fmt: skip
 
 

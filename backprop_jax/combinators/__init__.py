@@ -5,6 +5,7 @@ from backprop_jax.combinators.chain import chain
 from backprop_jax.combinators.first import first
 from backprop_jax.combinators.folding import fold_batch_norm
 from backprop_jax.combinators.parallel import fan_out, parallel
+from backprop_jax.combinators.recurrent import recurrent
 from backprop_jax.combinators.remat import remat
 from backprop_jax.combinators.reparameterize import reparameterize, tie
 from backprop_jax.combinators.scan import scan
@@ -22,6 +23,7 @@ __all__ = [
     "first",
     "fold_batch_norm",
     "parallel",
+    "recurrent",
     "remat",
     "reparameterize",
     "scan",

@@ -18,10 +18,11 @@ def first(layer: Layer) -> "First":
 
 @dataclass(frozen=True)
 class First(Layer):
-    """A layer on the first component of a tuple.
+    """A layer on the first component of a tuple, list or NamedTuple, such as the x of `Padded`.
 
         (y, *others) = (f(x), *others)
 
+    Shapes:   the output is a tuple, list or NamedTuple as the input is.
     Params, state, saves: those of f.
     Backward: (dx, *dothers) = (f'ᵀ dy, *dothers)
     """
@@ -38,8 +39,14 @@ class First(Layer):
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
         require_components(self, x)
         y, state, residuals = self.layer.forward(params, state, x[0])
-        return (y, *x[1:]), state, residuals
+        return _with_first(x, y), state, residuals
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         dparams, dx = pull(self.layer, params, residuals, dy[0])
-        return dparams, (dx, *dy[1:])
+        return dparams, _with_first(dy, dx)
+
+
+def _with_first(components: PyTree, value: PyTree) -> PyTree:
+    """The components with this value in place of the first, in a container of the same type."""
+    one_level = jax.tree.structure(components, is_leaf=lambda node: node is not components)
+    return one_level.unflatten((value, *components[1:]))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_layer
-from backprop_jax.core.cotangents import add, cast_like, pull
+from backprop_jax.core.cotangents import add, cast_like, is_differentiable, pull
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
 
@@ -31,7 +31,9 @@ class Skip(Layer):
 
         y = x + f(x)
 
-    Shapes:   f(x) has the structure, shapes and dtypes of x.   Params, state, saves: those of f.
+    Shapes:   f(x) has the structure, shapes and dtypes of x. A leaf of x that has no gradient (lengths, a mask) is that
+              of y: nothing is added to it.
+    Params, state, saves: those of f.
     Backward: dx = dy + f'ᵀ dy
     Raises:   ValueError if f changes the shape of its input.
     Source:   He, Zhang, Ren & Sun, 2016, arXiv:1512.03385.
@@ -52,7 +54,7 @@ class Skip(Layer):
             raise ValueError(
                 f"skip needs a layer that keeps the shape of its input, but {self.layer} maps {before} to {after}"
             )
-        y = jax.tree.map(lambda left, right: left + right, x, branch)
+        y = jax.tree.map(lambda left, right: left + right if is_differentiable(left) else left, x, branch)
         return y, state, SkipResiduals(residuals, Template.of(x), Template.of(branch))
 
     def backward(self, params: PyTree, residuals: SkipResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:

@@ -79,13 +79,25 @@ def summarize(model: Layer, x: PyTree) -> ModelSummary:
 
 
 def record_calls(model: Layer, observe: Callable[..., None]) -> Layer:
-    """The model with `observe(path, layer, params, state, x, y)` called at each forward of a layer that holds none."""
+    """The model with `observe(path, layer, params, state, x, y)` called at each forward of a layer that holds none.
+
+    A recurrent cell is no such layer: what holds it calls more than its forward, and is observed in its place.
+    """
 
     def wrap(path: str, layer: Layer) -> Layer:
-        has_parts = any(isinstance(part, Layer | Children) for part in vars(layer).values())
-        return layer if has_parts else Recorded(layer, path, observe)
+        parts = _parts(layer)
+        holds_cell = any(_is_cell(part) for part in parts)
+        return layer if _is_cell(layer) or (parts and not holds_cell) else Recorded(layer, path, observe)
 
     return rewrite_with_path(model, wrap)
+
+
+def _parts(layer: Layer | Children) -> list[Layer | Children]:
+    return [part for part in vars(layer).values() if isinstance(part, Layer | Children)]
+
+
+def _is_cell(part: Layer | Children) -> bool:
+    return hasattr(part, "initial_carry") and not _parts(part)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from backprop_jax.data.batches import batches
 from backprop_jax.data.digits import digits
 from backprop_jax.data.image_dataset import Examples, ImageDataset
 from backprop_jax.data.image_folders import image_folder
+from backprop_jax.data.memory_tasks import adding_problem, copy_task
 from backprop_jax.data.mnist5k import mnist5k
 from backprop_jax.data.normalization import ChannelStatistics, channel_statistics, normalize
 from backprop_jax.data.split import split
@@ -37,11 +38,13 @@ __all__ = [
     "TextExamples",
     "TextParts",
     "Vocabulary",
+    "adding_problem",
     "augmentation",
     "batches",
     "bucket_batches",
     "channel_statistics",
     "check_tokens",
+    "copy_task",
     "digits",
     "film_sentences",
     "from_arrays",

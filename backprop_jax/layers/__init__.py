@@ -32,6 +32,7 @@ from backprop_jax.layers.normalization import (
     RMSNorm,
 )
 from backprop_jax.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from backprop_jax.layers.recurrent import GRUCell, LSTMCarry, LSTMCell, Padded, RNNCell
 from backprop_jax.layers.resampling import Pad, PixelShuffle, PixelUnshuffle, Resize, Upsample
 from backprop_jax.layers.shape import Flatten, Reshape, Transpose
 from backprop_jax.layers.softmax import LogSoftmax, Softmax
@@ -54,6 +55,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "GroupNorm",
@@ -62,6 +64,8 @@ __all__ = [
     "HardTanh",
     "Identity",
     "InstanceNorm",
+    "LSTMCarry",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
@@ -69,9 +73,11 @@ __all__ = [
     "MaxPool",
     "Mish",
     "Pad",
+    "Padded",
     "PixelShuffle",
     "PixelUnshuffle",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "Reshape",

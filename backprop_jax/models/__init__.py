@@ -1,6 +1,8 @@
 """Models, composed of layers."""
 
+from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
+from backprop_jax.models.generation import generate
 from backprop_jax.models.lenet5 import lenet
 from backprop_jax.models.linear_softmax import linear_softmax
 from backprop_jax.models.mlp import mlp
@@ -10,8 +12,10 @@ from backprop_jax.models.resnets import resnet18, resnet34, resnet50
 from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
 
 __all__ = [
+    "char_lm",
     "cifar_plain",
     "cifar_resnet",
+    "generate",
     "lenet",
     "linear_softmax",
     "load_torchvision",

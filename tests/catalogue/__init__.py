@@ -4,18 +4,21 @@ Widths that differ and widths that are equal (a transposed weight hides in a squ
 ties, large values, integer inputs, inputs of several components, one weight used at two depths.
 """
 
-from tests.catalogue.combinators import COMBINATORS, affine, init_affine, square
+from tests.catalogue.combinators import COMBINATORS as WIRING
+from tests.catalogue.combinators import affine, init_affine, square
 from tests.catalogue.convolution import CONVOLUTIONS
 from tests.catalogue.losses import LOSSES
 from tests.catalogue.normalization import NORMALIZATIONS
 from tests.catalogue.pooling import POOLINGS
+from tests.catalogue.recurrent import CELLS, SEQUENCES, StepByStep
 from tests.catalogue.resampling import RESAMPLINGS
 from tests.catalogue.row import KINKED, TIED, Row, ids, normal
 from tests.catalogue.vectors import VECTORS
 
-LAYERS = [*VECTORS, *CONVOLUTIONS, *POOLINGS, *NORMALIZATIONS, *RESAMPLINGS]
+LAYERS = [*VECTORS, *CONVOLUTIONS, *POOLINGS, *NORMALIZATIONS, *RESAMPLINGS, *CELLS]
+COMBINATORS = [*WIRING, *SEQUENCES]
 
 __all__ = [
-    "COMBINATORS", "KINKED", "LAYERS", "LOSSES", "TIED", "VECTORS", "Row", "affine", "ids", "init_affine", "normal",
-    "square",
+    "COMBINATORS", "KINKED", "LAYERS", "LOSSES", "TIED", "VECTORS", "Row", "StepByStep", "affine", "ids", "init_affine",
+    "normal", "square",
 ]  # fmt: skip

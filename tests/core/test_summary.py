@@ -48,3 +48,13 @@ def test_the_table_lines_up() -> None:
     assert lines[0].split() == ["path", "layer", "output", "parameters", "residual", "bytes"]
     assert "Dense(features=8)" in lines[1] and "float32[4, 8]" in lines[1]
     assert lines[-1].split() == ["total", "163", f"{bp.residual_bytes(model, x):,}"]
+
+
+def test_a_cell_is_told_of_by_what_holds_it() -> None:
+    """The loop calls more of a cell than its forward, so nothing may stand between the two."""
+    recurrent = bp.recurrent(bp.LSTMCell(6))
+    summary = bp.summarize(bp.chain(recurrent, bp.Dense(2)), jax.ShapeDtypeStruct((B, 7, D), jnp.float32))
+    assert [(line.layer, line.parameters) for line in summary.layers] == [
+        (recurrent, 4 * 6 * (D + 6 + 1)),
+        (bp.Dense(2), 14),
+    ]

@@ -26,13 +26,25 @@ def forward(
 ) -> tuple[PyTree, PyTree, Hoisted]:
     """The carry after the last step, y, and what `backward` needs."""
 
-    def step(carry: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
-        z, real = slices
-        after, y, saved = cell.advance(params, carry, z)
-        return choose(real, after, carry), (zeros_where_not(real, y), saved)
-
     z = cell.project(params, zeros_where_not(mask, swap_steps(x)))
-    last, (y, saved) = lax.scan(step, start, (z, mask), reverse=reverse, unroll=unroll)
+    one = jax.ShapeDtypeStruct(z.shape[1:], z.dtype)
+    like, structure = jax.tree.flatten(jax.eval_shape(cell.advance, params, start, one)[2])
+    # What is saved in the form of z, mostly the gates, is written over it.
+    place = next((place for place, leaf in enumerate(like) if (leaf.shape, leaf.dtype) == (one.shape, one.dtype)), None)
+
+    def step(loop: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
+        (carry, z), (number, real) = loop, slices
+        after, y, saved = cell.advance(params, carry, lax.dynamic_index_in_dim(z, number, 0, keepdims=False))
+        leaves = jax.tree.leaves(saved)
+        if place is not None:
+            z = lax.dynamic_update_index_in_dim(z, leaves.pop(place), number, 0)
+        return (choose(real, after, carry), z), (zeros_where_not(real, y), leaves)
+
+    slices = jnp.arange(len(z)), mask
+    (last, z), (y, leaves) = lax.scan(step, (start, z), slices, reverse=reverse, unroll=unroll)
+    if place is not None:
+        leaves.insert(place, z)
+    saved = structure.unflatten(leaves)
     y = swap_steps(y)
     return last, y, Hoisted(x, y, start, saved)
 

@@ -1,19 +1,20 @@
 """A cell over the steps of sequences: backpropagation through time."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
 
-from backprop_jax.combinators.recurrent import hoisted, stepwise
+from backprop_jax.combinators.recurrent import in_chunks, loop
 from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
-from backprop_jax.layers.recurrent.cell import Cell, HoistedCell
+from backprop_jax.layers.recurrent.cell import Cell, require_carry
 from backprop_jax.layers.recurrent.padded import Padded, mask_of, require_padded
 
-__all__ = ["Recurrent", "recurrent"]
+__all__ = ["Recurrent", "recurrent", "remat_steps"]
 
 CARRIES = "zero", "input", "state"
 
@@ -23,6 +24,16 @@ def recurrent(
 ) -> "Recurrent":
     """The cell over all steps of a sequence, each handing its carry to the next."""
     return Recurrent(cell, carry, reverse, unroll)
+
+
+def remat_steps(layer: "Recurrent", steps: int) -> "Recurrent":
+    """The layer, saving the carry before every chunk of so many steps only, and running chunks again in backward.
+
+    Of T steps chunks of about √T need the least memory.
+    """
+    if not isinstance(layer, Recurrent):
+        raise TypeError(f"remat_steps takes what recurrent makes, not {layer!r}; remat takes any layer")
+    return dataclasses.replace(layer, remat_steps=steps)
 
 
 class RecurrentResiduals(NamedTuple):
@@ -51,16 +62,20 @@ class Recurrent(Layer):
     Saves:    what the cell saves at each step. A cell that offers its rule in parts (`HoistedCell`: those of this
               library) multiplies x by its weights once for all steps, before the loop, and has the weight gradients of
               all steps from one product after it; x and y are then saved as they are, which their neighbours also do.
+              With `remat_steps`, in chunks of so many steps: x, and the carry before each chunk.
     Backward: dcarry_{t-1}, dx_t = cell'ᵀ (dcarry_t, dy_t),   dparams = Σ_t of the cell's
+              In chunks: the same, after the cell has gone through the chunk again.
     Units:    `unroll` steps are one trip of the loop.
     Raises:   ValueError for sequences without two axes, lengths that do not fit, a `carry` of another kind.
-    Source:   Werbos, 1990, Proceedings of the IEEE 78(10); Williams & Peng, 1990 (truncated).
+    Source:   Werbos, 1990, Proceedings of the IEEE 78(10); Williams & Peng, 1990 (truncated); Gruslys et al., 2016,
+              arXiv:1606.03401 (in chunks).
     """
 
     layer: Layer
     carry: Literal["zero", "input", "state"] = "zero"
     reverse: bool = False
     unroll: int = 1
+    remat_steps: int | None = None
 
     def __post_init__(self) -> None:
         require_layer("recurrent", self.layer)
@@ -70,10 +85,13 @@ class Recurrent(Layer):
             raise ValueError(f"recurrent needs a carry of {', '.join(map(repr, CARRIES))}, not {self.carry!r}")
         if not isinstance(self.unroll, int) or self.unroll < 1:
             raise ValueError(f"recurrent needs to unroll 1 step or more, a whole number, not {self.unroll!r}")
+        steps = self.remat_steps
+        if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
+            raise ValueError(f"remat_steps needs chunks of 1 step or more, a whole number, not {steps!r}")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         sequences, _ = self._parts(x)
-        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0], *leaf.shape[2:]), leaf.dtype), sequences.x)
+        one = _one_step(sequences.x)
         start = self.layer.initial_carry(one)
         params, state = self.layer.init(key, (start, one))
         return params, (state, start) if self.carry == "state" else state
@@ -84,13 +102,17 @@ class Recurrent(Layer):
             require_padded(self, Padded(sequences, lengths))
         if self.carry == "state":
             state, start = state
-        if start is None:
-            start = self.layer.initial_carry(jax.tree.map(lambda leaf: leaf[:, 0], sequences))
-        how = self._mask(lengths, sequences), self.reverse, self.unroll
-        if isinstance(self.layer, HoistedCell):
-            last, y, saved = hoisted.forward(self.layer, params, start, sequences, *how)
+        one = _one_step(sequences)
+        if self.carry == "zero":
+            start = self.layer.initial_carry(one)
         else:
-            last, y, state, saved = stepwise.forward(self.layer, params, state, start, sequences, *how)
+            require_carry(self, self.layer, start, one)
+        how = self._mask(lengths, sequences), self.reverse, self.unroll
+        if self.remat_steps is None:
+            last, y, state, saved = loop.forward(self.layer, params, state, start, sequences, *how)
+        else:
+            steps = self.remat_steps
+            last, y, state, saved = in_chunks.forward(self.layer, params, state, start, sequences, *how, steps)
         residuals = RecurrentResiduals(saved, lengths, Template.of(y), Template.of(last))
         y = y if lengths is None else Padded(y, lengths)
         if self.carry == "input":
@@ -101,9 +123,12 @@ class Recurrent(Layer):
         dy, dlast = dy if self.carry == "input" else (dy, None)
         dy = instantiate(dy if residuals.lengths is None or dy is None else dy.x, residuals.y.tree)
         dlast = instantiate(dlast, residuals.last.tree)
-        loop = hoisted if isinstance(self.layer, HoistedCell) else stepwise
         how = self._mask(residuals.lengths, dy), self.reverse, self.unroll
-        dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, *how)
+        if self.remat_steps is None:
+            dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, *how)
+        else:
+            steps = self.remat_steps
+            dparams, dstart, dx = in_chunks.backward(self.layer, params, residuals.loop, dlast, dy, *how, steps)
         if residuals.lengths is not None:
             dx = Padded(dx, None)
         return dparams, (dx, dstart) if self.carry == "input" else dx
@@ -116,10 +141,15 @@ class Recurrent(Layer):
         """The sequences, with lengths or None in their place, and the first carry or None."""
         start = None
         if self.carry == "input":
-            require_components(self, x)
+            require_components(self, x, 2)
             x, start = x
         sequences = x if isinstance(x, Padded) else Padded(x, None)
         for leaf in jax.tree.leaves(sequences.x):
             if len(leaf.shape) < 2:
                 raise ValueError(f"{self} needs sequences (B, T, ...), not {list(leaf.shape)}")
         return sequences, start
+
+
+def _one_step(sequences: PyTree) -> PyTree:
+    """The shapes and dtypes of the x of one step."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0], *leaf.shape[2:]), leaf.dtype), sequences)

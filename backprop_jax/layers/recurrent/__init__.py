@@ -1,6 +1,8 @@
 """Sequences: what carries something from one step to the next."""
 
+from backprop_jax.layers.recurrent.gru import GRUCell
 from backprop_jax.layers.recurrent.lstm import LSTMCarry, LSTMCell
 from backprop_jax.layers.recurrent.padded import Padded
+from backprop_jax.layers.recurrent.rnn import RNNCell
 
-__all__ = ["LSTMCarry", "LSTMCell", "Padded"]
+__all__ = ["GRUCell", "LSTMCarry", "LSTMCell", "Padded", "RNNCell"]

@@ -3,10 +3,11 @@
 from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 
-from backprop_jax.core.layer import PyTree
+from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["Cell", "HoistedCell"]
+__all__ = ["Cell", "HoistedCell", "require_carry"]
 
 
 @runtime_checkable
@@ -51,3 +52,22 @@ class HoistedCell(Cell, Protocol):
     ) -> tuple[PyTree, jax.Array]: ...
 
     def carries(self, y: jax.Array, saved: PyTree) -> PyTree: ...
+
+
+def require_carry(layer: Layer, cell: Cell, carry: PyTree, x: PyTree) -> None:
+    """ValueError unless the carry is like the one that the cell begins with, for the x of one step.
+
+    Its floating point type may be another: a carry keeps its own.
+    """
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), x)
+    expected, found = _described(jax.eval_shape(cell.initial_carry, shapes)), _described(carry)
+    if found != expected:
+        raise ValueError(f"{layer} needs a carry like {expected}, not {found}")
+
+
+def _described(carry: PyTree) -> PyTree:
+    def describe(leaf):
+        kind = "floating" if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.dtype
+        return f"{kind}{list(leaf.shape)}"
+
+    return jax.tree.map(lambda leaf: describe(leaf) if hasattr(leaf, "dtype") else leaf, carry)

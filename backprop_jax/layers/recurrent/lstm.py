@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, orthogonal, zeros
 from backprop_jax.layers.recurrent.step import backward_of_step, forward_of_step
-from backprop_jax.layers.recurrent.weights import blocks, require_features, sum_of_rows, weight_gradient, width_of
+from backprop_jax.layers.recurrent.weights import (
+    blocks,
+    project,
+    require_features,
+    sum_of_rows,
+    weight_gradient,
+    width_of,
+)
 
 __all__ = ["LSTMCarry", "LSTMCell"]
 
@@ -70,8 +77,9 @@ class LSTMCell(Layer):
 
     def initial_carry(self, x: jax.Array) -> LSTMCarry:
         """Zeros, for the x of one step."""
-        rows = x.shape[:-1]
-        return LSTMCarry(jnp.zeros((*rows, self._outputs), x.dtype), jnp.zeros((*rows, self.features), x.dtype))
+        width_of(self, x)
+        batch = x.shape[0]
+        return LSTMCarry(jnp.zeros((batch, self._outputs), x.dtype), jnp.zeros((batch, self.features), x.dtype))
 
     def init(self, key: jax.Array, x: tuple[LSTMCarry, jax.Array]) -> tuple[PyTree, PyTree]:
         width, dtype = width_of(self, x[1])
@@ -95,10 +103,10 @@ class LSTMCell(Layer):
         return backward_of_step(self, params, residuals, dy)
 
     def project(self, params: PyTree, x: jax.Array) -> jax.Array:
-        return x @ params["w"] + params["b"]
+        return project(self, params, x)
 
     def advance(self, params: PyTree, carry: LSTMCarry, z: jax.Array) -> tuple[LSTMCarry, jax.Array, LSTMSaved]:
-        total = z + carry.h @ params["u"]
+        total = z + carry.h @ params["u"] + params["b"]
         i, f, g, o = jnp.split(total.astype(jnp.promote_types(total.dtype, jnp.float32)), 4, -1)
         if self.use_peepholes:
             i, f = i + params["p"][0] * carry.c, f + params["p"][1] * carry.c
@@ -109,7 +117,7 @@ class LSTMCell(Layer):
         if self.projection is not None:
             h = h @ params["v"]
         gates, h, c = jnp.concatenate([i, f, g, o], -1), h.astype(carry.h.dtype), c.astype(carry.c.dtype)
-        return LSTMCarry(h, c), h, LSTMSaved(gates.astype(total.dtype), c)
+        return LSTMCarry(h, c), h, LSTMSaved(gates.astype(z.dtype), c)
 
     def retreat(
         self,

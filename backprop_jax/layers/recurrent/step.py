@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
+from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import cast_like, instantiate
 from backprop_jax.core.layer import PyTree
-from backprop_jax.layers.recurrent.cell import HoistedCell
+from backprop_jax.layers.recurrent.cell import HoistedCell, require_carry
 
 __all__ = ["backward_of_step", "forward_of_step"]
 
@@ -22,7 +24,9 @@ def forward_of_step(
     cell: HoistedCell, params: PyTree, state: PyTree, x: PyTree
 ) -> tuple[PyTree, PyTree, StepResiduals]:
     """`Layer.forward` of a cell."""
+    require_components(cell, x, 2)
     before, x = x
+    require_carry(cell, cell, before, x)
     after, y, saved = cell.advance(params, before, cell.project(params, x))
     return (after, y), state, StepResiduals(x, before, y, saved)
 
@@ -32,6 +36,8 @@ def backward_of_step(cell: HoistedCell, params: PyTree, residuals: StepResiduals
     x, before, y, saved = residuals
     after = cell.carries(y, saved)
     dcarry, dy = instantiate(dy, (after, y))
+    # As in a loop: a step is calculated in at least float32.
+    dcarry = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), dcarry)
     dbefore, steps = cell.retreat(params, saved, before, after, dcarry, dy)
     dparams, dx = cell.collect(params, saved, x, before, after, steps)
     return cast_like(dparams, params), (cast_like(dbefore, before), cast_like(dx, x))

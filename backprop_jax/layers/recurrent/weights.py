@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_float
-from backprop_jax.core.layer import Layer
+from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer
 
-__all__ = ["blocks", "require_features", "sum_of_rows", "weight_gradient", "width_of"]
+__all__ = ["blocks", "project", "require_features", "sum_of_rows", "weight_gradient", "width_of"]
 
 
 def blocks(
@@ -15,6 +15,15 @@ def blocks(
 ) -> jax.Array:
     """The matrices of several gates side by side, each drawn by itself: so each of them is orthogonal."""
     return jnp.concatenate([initializer(part, shape, dtype) for part in jax.random.split(key, count)], axis=1)
+
+
+def project(layer: Layer, params: PyTree, x: jax.Array) -> jax.Array:
+    """x w, for one step or all; ValueError unless the width of x is that of w."""
+    require_float(layer, x, rank=2)
+    w = params["w"]
+    if x.shape[-1] != w.shape[0]:
+        raise ValueError(f"{layer} was initialized for inputs of width {w.shape[0]}, but was given width {x.shape[-1]}")
+    return x @ w
 
 
 def require_features(layer: str, name: str, value: int) -> None:

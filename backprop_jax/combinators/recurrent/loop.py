@@ -1,0 +1,42 @@
+"""The loop over a cell: with its products outside where it offers its rule in parts, else by its own rule."""
+
+import jax
+
+from backprop_jax.combinators.recurrent import hoisted, stepwise
+from backprop_jax.core.layer import PyTree
+from backprop_jax.layers.recurrent.cell import Cell, HoistedCell
+
+__all__ = ["backward", "forward"]
+
+
+def forward(
+    cell: Cell,
+    params: PyTree,
+    state: PyTree,
+    start: PyTree,
+    x: PyTree,
+    mask: jax.Array | None,
+    reverse: bool,
+    unroll: int,
+) -> tuple[PyTree, PyTree, PyTree, PyTree]:
+    """The carry after the last step, y, the cell's new state, and what `backward` needs."""
+    if isinstance(cell, HoistedCell):
+        last, y, saved = hoisted.forward(cell, params, start, x, mask, reverse, unroll)
+        return last, y, state, saved
+    return stepwise.forward(cell, params, state, start, x, mask, reverse, unroll)
+
+
+def backward(
+    cell: Cell,
+    params: PyTree,
+    residuals: PyTree,
+    dlast: PyTree,
+    dy: PyTree,
+    mask: jax.Array | None,
+    reverse: bool,
+    unroll: int,
+) -> tuple[PyTree, PyTree, PyTree]:
+    """The cotangents of the parameters, of the carry before the first step, and of x."""
+    if isinstance(cell, HoistedCell):
+        return hoisted.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)
+    return stepwise.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)

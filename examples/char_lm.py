@@ -1,0 +1,76 @@
+"""A network that writes: an LSTM learns Python's documentation letter by letter, and tells how far it got.
+
+    python examples/char_lm.py [--epochs 12] [--cell gru]
+
+It prints what it writes as it learns, and how many bits it needs for a character of a text that it never saw, beside
+those of 5-grams counted in the same training text.
+"""
+
+import argparse
+import math
+import time
+
+import jax
+import numpy as np
+
+import backprop_jax as bp
+from backprop_jax import data, models, optim, train
+
+arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+arguments.add_argument("--epochs", type=int, default=12, help="passes over the training text")
+arguments.add_argument("--cell", choices=["lstm", "gru"], default="lstm")
+arguments.add_argument("--features", type=int, default=256, help="how many numbers it remembers, of an LSTM twice that")
+arguments.add_argument("--characters", type=int, help="how many to read, from the beginning; all by default")
+arguments.add_argument("--seed", type=int, default=0)
+flags = arguments.parse_args()
+begin, rows, steps = time.perf_counter(), 32, 64
+
+# 1. The text, its first eight tenths to train on. A token is a character.
+text = data.python_docs()[: flags.characters]
+vocabulary = data.CharacterVocabulary.from_text(text)
+tokens, validation, test = map(vocabulary.encode, data.split_text(text))
+ngrams = data.NgramModel.from_tokens(tokens, len(vocabulary), order=5)
+print(f"{len(tokens):,} characters, {len(vocabulary)} different ones; 5-grams: {ngrams.bits(validation):.3f} bits each")
+
+# 2. The model. Its state goes from batch to batch, as the text does; gradients do not, and reach 64 steps at most.
+model = models.char_lm(len(vocabulary), features=flags.features, cell=flags.cell, rate=0.3)
+objective = bp.supervised(model, bp.losses.CrossEntropy())
+batches = (len(tokens) - steps) // (rows * steps)
+schedule = optim.warmup_cosine_decay_schedule(0.0, 1e-2, warmup_steps=batches // 2, decay_steps=flags.epochs * batches)
+optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(schedule))
+training = train.start(objective, optimizer, jax.random.key(flags.seed), (tokens[None, :steps].repeat(rows, 0),) * 2)
+print(bp.summarize(model, tokens[None, :steps].repeat(rows, 0)), "\n")
+
+
+@jax.jit
+def nats(params, held_out):
+    batch = held_out[None, :-1], held_out[None, 1:]
+    _, new = objective.init(jax.random.key(0), batch)  # a state that remembers no text
+    loss, _, _ = bp.eval_mode(objective).forward(params, new, batch)
+    return loss
+
+
+def bits(held_out: np.ndarray) -> float:
+    return float(nats(training.params, held_out)) / math.log(2)
+
+
+def sample(length: int, seed: int, prompt: str = "The ") -> str:
+    start = vocabulary.encode(prompt)[None]
+    written = models.generate(model, training.params, start, length, jax.random.key(seed), temperature=0.7)
+    return prompt + vocabulary.decode(np.asarray(written[0]))
+
+
+# 3. Train. Each epoch cuts the text at other places.
+step = train.make_step(objective, optimizer)
+offsets = np.random.default_rng(flags.seed).integers(0, steps, flags.epochs)
+for epoch, offset in enumerate(offsets, start=1):
+    for batch in data.stream_batches(tokens[offset:], rows, steps):
+        training, loss = step(training, batch)
+    seconds = time.perf_counter() - begin
+    print(f"epoch {epoch:2}   validation: {bits(validation):.3f} bits a character   {seconds:.0f} s")
+    print("    " + sample(200, epoch).replace("\n", "\n    ") + "\n")
+
+# 4. Test once, and let it write more.
+print(sample(1000, 0))
+print(f"\nheld-out text, bits a character: {bits(test):.3f}, 5-grams {ngrams.bits(test):.3f}")
+print(f"after {time.perf_counter() - begin:.0f} s")
