@@ -1,11 +1,12 @@
 """Wiring. The chain rule lives here and nowhere else."""
 
+from backprop_jax.combinators.bidirectional import bidirectional
 from backprop_jax.combinators.cast import cast
 from backprop_jax.combinators.chain import chain
 from backprop_jax.combinators.first import first
 from backprop_jax.combinators.folding import fold_batch_norm
 from backprop_jax.combinators.parallel import fan_out, parallel
-from backprop_jax.combinators.recurrent import recurrent
+from backprop_jax.combinators.recurrent import recurrent, remat_steps
 from backprop_jax.combinators.remat import remat
 from backprop_jax.combinators.reparameterize import reparameterize, tie
 from backprop_jax.combinators.scan import scan
@@ -17,6 +18,7 @@ from backprop_jax.combinators.weight_normalization import weight_norm
 from backprop_jax.combinators.with_backward import with_backward
 
 __all__ = [
+    "bidirectional",
     "cast",
     "chain",
     "fan_out",
@@ -25,6 +27,7 @@ __all__ = [
     "parallel",
     "recurrent",
     "remat",
+    "remat_steps",
     "reparameterize",
     "scan",
     "select",

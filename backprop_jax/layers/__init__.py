@@ -32,7 +32,16 @@ from backprop_jax.layers.normalization import (
     RMSNorm,
 )
 from backprop_jax.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
-from backprop_jax.layers.recurrent import GRUCell, LSTMCarry, LSTMCell, Padded, RNNCell
+from backprop_jax.layers.recurrent import (
+    GRUCell,
+    LastStep,
+    LSTMCarry,
+    LSTMCell,
+    MaxSteps,
+    MeanSteps,
+    Padded,
+    RNNCell,
+)
 from backprop_jax.layers.resampling import Pad, PixelShuffle, PixelUnshuffle, Resize, Upsample
 from backprop_jax.layers.shape import Flatten, Reshape, Transpose
 from backprop_jax.layers.softmax import LogSoftmax, Softmax
@@ -66,11 +75,14 @@ __all__ = [
     "InstanceNorm",
     "LSTMCarry",
     "LSTMCell",
+    "LastStep",
     "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
     "LogSoftmax",
     "MaxPool",
+    "MaxSteps",
+    "MeanSteps",
     "Mish",
     "Pad",
     "Padded",

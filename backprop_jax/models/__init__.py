@@ -9,6 +9,8 @@ from backprop_jax.models.mlp import mlp
 from backprop_jax.models.mobilenet_v1 import mobilenet
 from backprop_jax.models.residual_mlp import residual_mlp
 from backprop_jax.models.resnets import resnet18, resnet34, resnet50
+from backprop_jax.models.sentiment import sentiment_classifier
+from backprop_jax.models.tagging import sequence_tagger
 from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
 
 __all__ = [
@@ -26,4 +28,6 @@ __all__ = [
     "resnet34",
     "resnet50",
     "save_torchvision",
+    "sentiment_classifier",
+    "sequence_tagger",
 ]

@@ -2,12 +2,10 @@
 
 from typing import Literal
 
-from backprop_jax.combinators import chain
+from backprop_jax.combinators import chain, recurrent
 from backprop_jax.combinators.chain import Chain
-from backprop_jax.combinators.recurrent import recurrent
 from backprop_jax.core.layer import Layer
-from backprop_jax.layers import Dense, Dropout, Embedding
-from backprop_jax.layers.recurrent import GRUCell, LSTMCell
+from backprop_jax.layers import Dense, Dropout, Embedding, GRUCell, LSTMCell
 
 __all__ = ["char_lm"]
 

@@ -3,13 +3,16 @@
 from backprop_jax.train.checkpoint import load_model, load_params, save_model, save_params
 from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.evaluate import Evaluation, evaluate
-from backprop_jax.train.fit import Epoch, Fit, Progress, fit
+from backprop_jax.train.fit import Epoch, fit
 from backprop_jax.train.gradient_norms import gradient_norms
+from backprop_jax.train.held_out import stream_loss
 from backprop_jax.train.history import save_history
+from backprop_jax.train.loop import Fit, Progress
 from backprop_jax.train.progress import show_progress
 from backprop_jax.train.report import save_report
 from backprop_jax.train.step import Training, make_evaluation, make_step, start
 from backprop_jax.train.step_time import StepTimes, step_times
+from backprop_jax.train.stream_fit import StreamEpoch, fit_stream
 
 __all__ = [
     "Epoch",
@@ -17,10 +20,12 @@ __all__ = [
     "Fit",
     "Progress",
     "StepTimes",
+    "StreamEpoch",
     "Training",
     "confusion_matrix",
     "evaluate",
     "fit",
+    "fit_stream",
     "gradient_norms",
     "load_model",
     "load_params",
@@ -33,4 +38,5 @@ __all__ = [
     "show_progress",
     "start",
     "step_times",
+    "stream_loss",
 ]

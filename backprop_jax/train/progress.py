@@ -2,26 +2,47 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backprop_jax.train.fit import Epoch, Progress
+from backprop_jax.train.fit import Epoch
+from backprop_jax.train.loop import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["show_progress"]
 
-Reporters = tuple[Callable[[Epoch], None], Callable[[Progress], None]]
+Reporters = tuple[Callable[[Any], None], Callable[[Progress], None]]
+
+
+def _line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.epoch:>3}   loss {epoch.train_loss:.4f}   accuracy {epoch.train_accuracy:7.2%}   "
+        f"validation loss {epoch.validation_loss:.4f}   validation accuracy {epoch.validation_accuracy:7.2%}   "
+        f"{epoch.images_per_second:>9,.0f} images/s"
+    )
+
+
+def _score(epoch: Epoch) -> str:
+    return f"{epoch.validation_accuracy:.1%}"
 
 
 @contextmanager
-def show_progress(console: "Console", steps: int) -> Iterator[Reporters]:
+def show_progress(
+    console: "Console",
+    steps: int,
+    *,
+    unit: str = "images",
+    line: Callable[[Any], str] = _line,
+    score: Callable[[Any], str] = _score,
+) -> Iterator[Reporters]:
     """The callbacks `(on_epoch, on_progress)` for `fit`: a live bar on a terminal, one plain line an epoch elsewhere.
 
-    `steps` is the number of steps of the whole training.
+    `steps` is the number of steps of the whole training, `unit` what it counts the speed in. For another history than
+    that of `fit`, `line` says what an epoch reached, and `score`, in six characters or less, how well it did.
     """
     if not console.is_terminal:
-        yield (lambda epoch: console.print(_line(epoch))), (lambda progress: None)
+        yield (lambda epoch: console.print(line(epoch))), (lambda progress: None)
         return
 
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -32,12 +53,12 @@ def show_progress(console: "Console", steps: int) -> Iterator[Reporters]:
         TextColumn("epoch {task.fields[epoch]:>5}"),
         BarColumn(bar_width=10),
         TextColumn("loss {task.fields[loss]}"),
-        TextColumn("validation {task.fields[accuracy]:>6}"),
-        TextColumn("{task.fields[speed]:>7} images/s"),
+        TextColumn("validation {task.fields[score]:>6}"),
+        TextColumn(f"{{task.fields[speed]:>7}} {unit}/s"),
         TimeRemainingColumn(compact=True),
     )
     with Bar(*columns, console=console) as bar:
-        task = bar.add_task("train", total=steps, epoch="-", loss="-.---", accuracy="-", speed="-")
+        task = bar.add_task("train", total=steps, epoch="-", loss="-.---", score="-", speed="-")
 
         def on_progress(progress: Progress) -> None:
             bar.update(
@@ -45,18 +66,10 @@ def show_progress(console: "Console", steps: int) -> Iterator[Reporters]:
                 completed=progress.step,
                 epoch=f"{progress.epoch}/{progress.epochs}",
                 loss=f"{progress.loss:.3f}",
-                speed=f"{progress.images_per_second:,.0f}",
+                speed=f"{progress.items_per_second:,.0f}",
             )
 
-        def on_epoch(epoch: Epoch) -> None:
-            bar.update(task, completed=epoch.step, accuracy=f"{epoch.validation_accuracy:.1%}")
+        def on_epoch(epoch: Any) -> None:
+            bar.update(task, completed=epoch.step, score=score(epoch))
 
         yield on_epoch, on_progress
-
-
-def _line(epoch: Epoch) -> str:
-    return (
-        f"epoch {epoch.epoch:>3}   loss {epoch.train_loss:.4f}   accuracy {epoch.train_accuracy:7.2%}   "
-        f"validation loss {epoch.validation_loss:.4f}   validation accuracy {epoch.validation_accuracy:7.2%}   "
-        f"{epoch.images_per_second:>9,.0f} images/s"
-    )

@@ -5,7 +5,7 @@ from rich.console import Console
 from backprop_jax.train import Epoch, Progress, show_progress
 
 EPOCH = Epoch(3, 30, 0.25, 0.875, 0.5, 0.75, 12_345.0, {"1": 1.0})
-LOOK = Progress(epoch=3, epochs=5, step=16, steps=50, loss=0.5, images_per_second=12_345.0)
+LOOK = Progress(epoch=3, epochs=5, step=16, steps=50, loss=0.5, items_per_second=12_345.0)
 
 
 def shown(terminal: bool) -> str:

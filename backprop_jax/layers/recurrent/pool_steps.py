@@ -133,7 +133,7 @@ def _pick(x: jax.Array, number: jax.Array | None) -> jax.Array:
 
 def _residuals(number: jax.Array | None, x: jax.Array, lengths: jax.Array | None) -> PickResiduals:
     steps = x.shape[1]
-    number = None if number is None else number.astype(index_dtype(steps + 1))
+    number = None if number is None or not steps else number.astype(index_dtype(steps + 1))
     return PickResiduals(number, Static(steps), Static(lengths is not None))
 
 
