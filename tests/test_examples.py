@@ -13,13 +13,17 @@ from tests.data.small_mlxtend import enlarged_digits, write_mlxtend
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHORT = {
     "batch_norm_and_learning_rate.py": ["--steps", "20"],
+    "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
+    "sentiment.py": ["--epochs", "1", "--sentences", "400"],
     "transfer.py": ["--epochs", "1"],
 }
 SAYS = {  # what must be in the output
+    "char_lm.py": r"held-out text, bits a character: [2-6]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.7
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
+    "sentiment.py": r"network [4-9]\d\.\d%, bag of words [4-9]\d\.\d%",
     "transfer.py": "bit for bit: True",
 }
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from backprop_jax.cli.flags import PROGRAM, TrainDigits, parse
+from backprop_jax.cli.flags import PROGRAM, Generate, TrainDigits, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
@@ -34,12 +34,21 @@ def _run(argv: Sequence[str] | None) -> int:
         if missing:
             raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
 
+        from backprop_jax.cli.generate import generate
         from backprop_jax.cli.train_digits import train_digits
         from backprop_jax.cli.train_images import train_images
+        from backprop_jax.cli.train_text import train_text
 
         try:
-            flags = parse(argv)
-            return train_digits(flags) if isinstance(flags, TrainDigits) else train_images(flags)
+            match parse(argv):
+                case TrainDigits() as flags:
+                    return train_digits(flags)
+                case TrainImages() as flags:
+                    return train_images(flags)
+                case TrainText() as flags:
+                    return train_text(flags)
+                case Generate() as flags:
+                    return generate(flags)
         finally:
             sys.stdout.flush()
     except Refused as refused:

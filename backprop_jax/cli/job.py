@@ -1,4 +1,4 @@
-"""What every training on the command line does: prove the gradients, train, test, and write what came of it."""
+"""What a training on images does on the command line: prove the gradients, train, test, and write what came of it."""
 
 import sys
 import tempfile
@@ -34,7 +34,7 @@ from backprop_jax.train import (
 )
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["Job", "count_steps", "make_console", "run", "warm_up_and_decay"]
+__all__ = ["Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
 
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
 TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
@@ -87,13 +87,14 @@ def run(console: Console, job: Job) -> Fit | None:
             params, state = load_model(flags.params, training.params, training.state)
         training = training._replace(params=params, state=state)
     if flags.epochs > 0:
-        _check_folder(flags.out)
+        check_folder(flags.out)
 
     console.print(_description(dataset))
     console.print(f"\nModel, on batches of {len(batch[0])} images:")
     tables.show_summary(console, summarize(objective.layer, batch[0]))
     if flags.cross_check:
-        _prove(console, objective, training, dataset)
+        examples = dataset.train[:CHECKED]
+        prove(console, objective, training, (examples.x, examples.y), f"{len(examples)} images")
     if flags.epochs == 0:
         _test(console, objective, training, dataset)
         return None
@@ -133,18 +134,17 @@ def _description(dataset: ImageDataset) -> str:
     )
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """Make the folder and a file in it, so that an hour of training is not lost to a typing error."""
     with refusing(OSError, prefix=f"--out {folder} is no folder that can be written: "):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def _prove(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> None:
+def prove(console: Console, objective: Supervised, training: Training, batch: tuple, words: str) -> None:
     """Print how far each hand-written gradient is from the oracles; refuse to train with a wrong one."""
-    examples = dataset.train[:CHECKED]
-    console.print(f"\nRelative difference of the hand-written gradient, on {len(examples)} images in float64:")
-    checks = cross_check(objective, training.params, training.state, (examples.x, examples.y))
+    console.print(f"\nRelative difference of the hand-written gradient, on {words} in float64:")
+    checks = cross_check(objective, training.params, training.state, batch)
     tables.show_cross_check(console, checks)
     for check in checks:
         if not check.against_jax_grad < TOLERANCE:
@@ -167,8 +167,8 @@ def _test(console: Console, objective: Supervised, training: Training, dataset: 
 def _write_training(console: Console, job: Job, trained: Fit) -> None:
     params, state, _ = trained.training
     console.print()
-    _write(console, job.flags.out / "params.safetensors", lambda path: save_model(path, params, state, _notes(job)))
-    _write(console, job.flags.out / "history.csv", lambda path: save_history(path, trained.history))
+    write(console, job.flags.out / "params.safetensors", lambda path: save_model(path, params, state, _notes(job)))
+    write(console, job.flags.out / "history.csv", lambda path: save_history(path, trained.history))
 
 
 def _notes(job: Job) -> dict[str, str]:
@@ -183,10 +183,11 @@ def _write_report(console: Console, job: Job, trained: Fit, result: Evaluation) 
     title = f"{job.dataset.name}, {job.flags.model}, {epochs}: test accuracy {result.accuracy:.2%}"
     report = trained.history, job.pictures, result.scores, job.dataset.class_names
     console.print()
-    _write(console, job.flags.out / "report.png", lambda path: save_report(path, title, *report))
+    write(console, job.flags.out / "report.png", lambda path: save_report(path, title, *report))
 
 
-def _write(console: Console, path: Path, write: Callable[[Path], None]) -> None:
+def write(console: Console, path: Path, save: Callable[[Path], None]) -> None:
+    """Have a file written, and say so."""
     with refusing(OSError, prefix=f"{path} cannot be written: ", status=1):
-        write(path)
+        save(path)
     console.print(f"written: {path}")

@@ -88,8 +88,8 @@ class Bidirectional(Layer):
         padded = residuals.padded.value
         if padded and dy is not None:
             dy = dy.x
-        each = (None, None) if dy is None else SIDE_BY_SIDE.backward((), residuals.widths, dy)[1]
-        if padded:
+        each: PyTree = (None, None) if dy is None else SIDE_BY_SIDE.backward((), residuals.widths, dy)[1]
+        if padded and dy is not None:
             each = [Padded(part, None) for part in each]
         if self._has_carries:
             each = zip(each, dcarries or (None, None), strict=True)

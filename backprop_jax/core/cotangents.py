@@ -11,7 +11,17 @@ from jax.core import Tracer
 
 from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["add", "cast_like", "instantiate", "is_differentiable", "match_vma", "pull", "with_float0", "without_float0"]
+__all__ = [
+    "add",
+    "cast_like",
+    "instantiate",
+    "is_differentiable",
+    "match_vma",
+    "pull",
+    "vary_like",
+    "with_float0",
+    "without_float0",
+]
 
 
 def is_differentiable(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
@@ -86,9 +96,21 @@ def match_vma(cotangent: PyTree, primal: PyTree) -> PyTree:
     return _map(match, cotangent, primal)
 
 
+def vary_like(tree: PyTree, like: PyTree) -> PyTree:
+    """The tree, in the eyes of a `shard_map` varying over the mesh axes along which any leaf of `like` does.
+
+    What a loop begins with must vary as its results will. Outside `shard_map` this is the identity.
+    """
+    axes = frozenset().union(*map(_varying_axes, jax.tree.leaves(like)))
+    return jax.tree.map(lambda leaf: _vary(leaf, axes - _varying_axes(leaf)), tree)
+
+
+def _vary(array: jax.Array, axes: frozenset) -> jax.Array:
+    return lax.pcast(array, tuple(sorted(axes)), to="varying") if axes else array
+
+
 def _zeros(leaf) -> jax.Array:
-    zeros, axes = jnp.zeros(leaf.shape, leaf.dtype), _varying_axes(leaf)
-    return lax.pcast(zeros, tuple(sorted(axes)), to="varying") if axes else zeros
+    return _vary(jnp.zeros(leaf.shape, leaf.dtype), _varying_axes(leaf))
 
 
 def _varying_axes(leaf) -> frozenset:

@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from backprop_jax.core.layer import PyTree
+from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.core.rewrite import eval_mode
 from backprop_jax.data import stream_batches
@@ -30,23 +30,23 @@ def stream_loss(objective: Supervised, params: PyTree, tokens: np.ndarray) -> fl
     rows = min(max(len(tokens) // ROW, 1), MOST_ROWS)
     # One batch that holds all steps, cut here, for stream_batches leaves out what fills no batch.
     ((inputs, targets),) = stream_batches(tokens, rows, max((len(tokens) - 1) // rows, 1))
-    objective = eval_mode(objective)
-    state, total = new_state(objective, jax.random.key(0), (inputs[:, :1], targets[:, :1])), 0.0
+    evaluated = eval_mode(objective)
+    state, total = new_state(evaluated, jax.random.key(0), (inputs[:, :1], targets[:, :1])), 0.0
     for begin in range(0, inputs.shape[1], STEPS):
         batch = inputs[:, begin : begin + STEPS], targets[:, begin : begin + STEPS]
-        loss, state = _forward(objective, params, state, batch)
+        loss, state = _forward(evaluated, params, state, batch)
         total += float(loss) * batch[0].shape[1]
     return total / inputs.shape[1]
 
 
 @partial(jax.jit, static_argnums=0)
-def new_state(objective: Supervised, key: jax.Array, batch: PyTree) -> PyTree:
+def new_state(objective: Layer, key: jax.Array, batch: PyTree) -> PyTree:
     """The state of a model that has read nothing, for batches like this one."""
     _, state = objective.init(key, batch)
     return state
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
-def _forward(objective: Supervised, params: PyTree, state: PyTree, batch: PyTree) -> tuple[jax.Array, PyTree]:
+def _forward(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> tuple[jax.Array, PyTree]:
     loss, state, _ = objective.forward(params, state, batch)
     return loss, state

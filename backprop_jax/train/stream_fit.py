@@ -10,9 +10,9 @@ from backprop_jax.core.layer import PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import stream_batches
 from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
+from backprop_jax.train.held_out import new_state, stream_loss
 from backprop_jax.train.loop import Fit, Pass, Progress, finite, run_epochs
 from backprop_jax.train.step import GradientTransform, Training, make_step
-from backprop_jax.train.held_out import new_state, stream_loss
 
 __all__ = ["StreamEpoch", "fit_stream"]
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 import backprop_jax as bp
+from tests.catalogue.recurrent import GAPS, LENGTHS
 from tests.catalogue.row import KINKED, Row, ids, normal
 
 
@@ -29,4 +30,8 @@ POOLINGS: list[Row] = [
     Row("AdaptiveMaxPool", bp.AdaptiveMaxPool((2,)), normal(2, 4, 3)),
     Row("AdaptiveMaxPool", bp.AdaptiveMaxPool((3,)), tied(2, 7, 2), KINKED),
     Row("AdaptiveMaxPool", bp.AdaptiveMaxPool((3,)), normal(2, 1, 2)),
+    Row("MeanSteps", bp.MeanSteps(), bp.Padded(normal(3, 3, 2), GAPS)),
+    Row("MaxSteps", bp.MaxSteps(), bp.Padded(tied(3, 3, 2), LENGTHS), KINKED),
+    Row("LastStep", bp.LastStep(), bp.Padded(normal(3, 3, 2), GAPS)),
+    Row("LastStep", bp.LastStep(), normal(1, 2, 3)),
 ]

@@ -36,10 +36,8 @@ projecting = bp.LSTMCell(3, use_peepholes=True, projection=2)
 
 CELLS = [
     Row("RNNCell", bp.RNNCell(3), (normal(2, 3), normal(2, 4))),
-    Row("RNNCell", bp.RNNCell(2, activation="relu"), (normal(3, 2), normal(3, 2))),
     Row("LSTMCell", projecting, (bp.LSTMCarry(normal(2, 2), normal(2, 3)), normal(2, 4))),
     Row("GRUCell", bp.GRUCell(2), (normal(4, 2), normal(4, 2))),
-    Row("GRUCell", bp.GRUCell(3, reset_after=False), (normal(2, 3), normal(2, 4))),
 ]
 
 SEQUENCES = [
@@ -58,4 +56,15 @@ SEQUENCES = [
         bp.recurrent(StepByStep(bp.GRUCell(2)), carry="input", reverse=True),
         (bp.Padded(normal(3, 3, 2), LENGTHS), normal(3, 2)),
     ),
+    Row(
+        "bidirectional",
+        bp.bidirectional(bp.recurrent(bp.RNNCell(2)), bp.recurrent(bp.RNNCell(3), reverse=True)),
+        bp.Padded(normal(3, 3, 2), LENGTHS),
+    ),
+    Row(
+        "remat_steps",
+        bp.remat_steps(bp.recurrent(bp.RNNCell(3), carry="input", reverse=True), 2),
+        (bp.Padded(normal(3, 4, 2), LENGTHS), normal(3, 3)),
+    ),
+    Row("first", bp.first(bp.Dense(4)), bp.Padded(normal(3, 3, 2), GAPS)),
 ]

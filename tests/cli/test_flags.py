@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.cli.flags import TrainDigits, TrainImages, parse
+from backprop_jax.cli.flags import Generate, TrainDigits, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 
@@ -23,10 +23,25 @@ def test_flags_of_images_arrive() -> None:
     assert parse(["train", "images"]) == TrainImages()
 
 
-@pytest.mark.parametrize(("job", "flags"), [("digits", TrainDigits), ("images", TrainImages)])
+def test_flags_of_text_arrive() -> None:
+    arguments = "train text --data book.txt --vocabulary bpe --vocabulary-size 300 --cell gru --layers 2 --steps 32"
+    expected = TrainText(data="book.txt", vocabulary="bpe", vocabulary_size=300, cell="gru", layers=2, steps=32)
+    assert parse(arguments.split()) == expected
+    assert parse(["train", "text"]) == TrainText()
+
+
+def test_flags_of_generate_arrive() -> None:
+    arguments = ["generate", "--model", "runs/text", "--prompt", "It was a", "--length", "9", "--temperature", "1e-1"]
+    assert parse(arguments) == Generate(Path("runs/text"), "It was a", length=9, temperature=0.1)
+
+
+@pytest.mark.parametrize(
+    ("job", "flags"),
+    [("train digits", TrainDigits), ("train images", TrainImages), ("train text", TrainText), ("generate", Generate)],
+)
 def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        parse(["train", job, "--help"])
+        parse([*job.split(), "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
     for field in flags.__dataclass_fields__:
@@ -36,8 +51,8 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Missing subcommand: Expected one of {train}."),
-        ("train", "Missing subcommand: Expected one of {digits, images}."),
+        ("", "Missing subcommand: Expected one of {train, generate}."),
+        ("train", "Missing subcommand: Expected one of {digits, images, text}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),
         ("train digits --model cnn", "invalid choice 'cnn' for argument '--model'"),
@@ -63,6 +78,15 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
         ("train images --image-size 0", "--image-size must be 1 or more, not 0"),
         ("train images --batch-size 0", "--batch-size must be 1 or more, not 0"),
         ("train images --weight-decay -1", "--weight-decay must be 0 or more, not -1.0"),
+        ("train text --cell rnn", "invalid choice 'rnn' for argument '--cell'"),
+        ("train text --vocabulary words", "invalid choice 'words' for argument '--vocabulary'"),
+        ("train text --vocabulary-size 255", "--vocabulary-size must be 256 or more, not 255"),
+        ("train text --layers 0", "--layers must be 1 or more, not 0"),
+        ("train text --embedding-width 0", "--embedding-width must be 1 or more, not 0"),
+        ("train text --steps 0", "--steps must be 1 or more, not 0"),
+        ("train text --dropout 1", "--dropout must be at least 0 and less than 1, not 1.0"),
+        ("generate --model here", "Required options: Missing from backprop-jax generate: --prompt STR"),
+        ("generate --model here --prompt a --temperature -1", "--temperature must be a positive number, not -1.0"),
     ],
 )
 def test_bad_flags_are_refused_in_one_line(arguments: str, message: str) -> None:

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import pytest
 
 import backprop_jax as bp
@@ -16,3 +17,15 @@ def test_a_layer_that_changes_the_shape_is_named() -> None:
 
 def test_nothing_is_saved_beside_what_the_layer_saves() -> None:
     assert bp.residual_bytes(bp.skip(bp.Tanh()), normal(4, 5)) == bp.residual_bytes(bp.Tanh(), normal(4, 5))
+
+
+def test_nothing_is_added_to_lengths() -> None:
+    layer = bp.skip(bp.recurrent(bp.RNNCell(2)))
+    for lengths in (jnp.array([3, 0]), jnp.array([[True, False, True], [False] * 3])):
+        x = bp.Padded(normal(2, 3, 2), lengths)
+        params, state = layer.init(jax.random.key(0), x)
+        y, _, residuals = layer.forward(params, state, x)
+        branch, _, _ = layer.layer.forward(params, state, x)
+        assert y.lengths is lengths and (y.x == x.x + branch.x).all()
+        _, dx = layer.backward(params, residuals, bp.Padded(normal(2, 3, 2), None))
+        assert dx.lengths is None and (dx.x[1] == normal(2, 3, 2)[1]).all()

@@ -106,6 +106,16 @@ expected = jax.jit(jax.grad(lambda params: objective.forward(params, state, batc
 for gradient in (by_rule, by_jax_grad):
     sharded = jax.jit(jax.shard_map(gradient, mesh=mesh, in_specs=(P(), P("data"), P("data")), out_specs=P()))
     jax.tree.map(assert_close, sharded(params, *batch), expected)
+# Loops over steps, which begin with zeros that every device has alike.
+from tests.catalogue.recurrent import StepByStep
+
+lstm, gru, rnn = bp.LSTMCell(3), bp.GRUCell(3), StepByStep(bp.RNNCell(3))
+model = bp.chain(bp.recurrent(lstm), bp.remat_steps(bp.recurrent(gru), 2), bp.recurrent(rnn))
+words = np.random.default_rng(0).standard_normal((16, 3, 2)).astype(np.float32)
+function = bp.as_jax_function(model)
+params, state = model.init(jax.random.key(0), words)
+sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
+jax.tree.map(assert_close, sharded(params, words), of_parts(params, words))
 print("equal on", jax.device_count(), "devices")
 """
 

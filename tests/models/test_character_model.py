@@ -4,29 +4,15 @@ import pytest
 
 import backprop_jax as bp
 from backprop_jax.models import char_lm
+from tests.models.gradients import assert_gradient_of_objective
 
 TOKENS = np.random.default_rng(0).integers(0, 7, (2, 13), dtype=np.int32)
 
 
-def test_gradient_is_that_of_jax_grad_from_any_state() -> None:
-    model = bp.supervised(char_lm(7, width=3, features=4, layers=2, rate=0.5), bp.losses.CrossEntropy())
+def test_gradient_in_the_middle_of_a_text() -> None:
+    objective = bp.supervised(char_lm(7, width=3, features=4, layers=2, rate=0.5), bp.losses.CrossEntropy())
     first, second = (TOKENS[:, :6], TOKENS[:, 1:7]), (TOKENS[:, 6:12], TOKENS[:, 7:13])
-
-    def start():
-        params, state = model.init(jax.random.key(0), first)
-        params, state = jax.tree.map(
-            lambda leaf: leaf.astype(float) if leaf.dtype == np.float32 else leaf, (params, state)
-        )
-        _, state, _ = model.forward(params, state, first)
-        return params, state
-
-    with jax.enable_x64(True):
-        params, state = jax.jit(start)()
-        _, by_hand = jax.jit(bp.value_and_grad(model))(params, state, second)
-        expected = jax.jit(jax.grad(lambda params: model.forward(params, state, second)[0]))(params)
-    assert jax.tree.structure(by_hand) == jax.tree.structure(expected)
-    for ours, theirs in zip(jax.tree.leaves(by_hand), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+    assert_gradient_of_objective(objective, second, before=first)
 
 
 def test_a_text_in_pieces_is_a_text_in_one() -> None:

@@ -3,15 +3,14 @@ import numpy as np
 
 import backprop_jax as bp
 from backprop_jax.models import sentiment_classifier
-from tests.models.gradients import assert_gradient_is_that_of_jax_grad
+from tests.models.gradients import assert_gradient_of_objective
 
 TOKENS, LENGTHS = np.array([[3, 1, 4, 1], [5, 2, 6, 5], [3, 5, 6, 6]]), np.array([4, 1, 2])
 
 
 def test_gradient() -> None:
-    assert_gradient_is_that_of_jax_grad(
-        sentiment_classifier(7, 3, 2, 4, rate=0.5), bp.Padded(TOKENS, LENGTHS), classes=3
-    )
+    objective = bp.supervised(sentiment_classifier(7, 3, 2, 4, rate=0.5), bp.losses.CrossEntropy())
+    assert_gradient_of_objective(objective, (bp.Padded(TOKENS, LENGTHS), np.array([0, 1, 2])))
 
 
 def test_what_fills_up_changes_nothing() -> None:
@@ -26,7 +25,7 @@ def test_what_fills_up_changes_nothing() -> None:
 
 
 def test_both_ends_are_read() -> None:
-    """By the units that begin at the end, a change of the last token reaches the first step; by the others it does not."""
+    """A change of the last token reaches the first step by the units that begin at the end, and by no others."""
     model = sentiment_classifier(7, width=3, features=4).children
     parts = dict(zip(model.names or (), model.layers, strict=True))
     front = bp.chain(embedding=parts["embedding"], recurrent=parts["recurrent"])

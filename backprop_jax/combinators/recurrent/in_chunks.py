@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from backprop_jax.combinators.recurrent import loop
-from backprop_jax.core.cotangents import add, cast_like, instantiate
+from backprop_jax.core.cotangents import add, cast_like, instantiate, vary_like
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import in_order
 from backprop_jax.layers.recurrent.cell import Cell
@@ -35,18 +34,21 @@ def forward(
 ) -> tuple[PyTree, PyTree, PyTree, InChunks]:
     """`loop.forward`, with the residuals of no chunk kept."""
 
-    def chunk(length: int, before: PyTree, first: jax.Array) -> tuple[PyTree, PyTree]:
-        carry, state = before
+    def chunk(length: int, loop_state: PyTree, first: jax.Array) -> tuple[PyTree, PyTree]:
+        (carry, state), y = loop_state
         part = _cut(x, mask, first, length)
-        last, y, state, _ = loop.forward(cell, params, state, carry, *part, reverse, unroll)
-        return (last, state), (y, before)
+        last, y_part, new_state, _ = loop.forward(cell, params, state, carry, *part, reverse, unroll)
+        return ((last, new_state), _paste(y, y_part, first)), (carry, state)
 
-    after, columns = (start, state), []
+    whole = jax.eval_shape(lambda: loop.forward(cell, params, state, start, x, mask, reverse, unroll)[1])
+    # Written in place: chunks stacked by the scan would have to be put in order by a copy.
+    y = vary_like(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), whole), whole)
+    after, before = ((start, state), y), []
     for length, firsts in _runs(x, steps, reverse):
-        after, column = lax.scan(partial(chunk, length), after, firsts, reverse=reverse)
-        columns.append(column)
-    last, state = after
-    return last, _in_a_row([y for y, _ in columns], reverse), state, InChunks(x, [before for _, before in columns])
+        after, carries = lax.scan(partial(chunk, length), after, firsts, reverse=reverse)
+        before.append(carries)
+    (last, state), y = after
+    return last, y, state, InChunks(x, before)
 
 
 def backward(
@@ -63,34 +65,34 @@ def backward(
     """`loop.backward`, chunk by chunk, each run forward again."""
     x, before = residuals
 
-    def chunk(length: int, sums: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
-        (dlast, total), (first, before) = sums, slices
+    def chunk(length: int, sums: PyTree, slices: PyTree) -> tuple[PyTree, None]:
+        (dlast, total, dx), (first, before) = sums, slices
         arriving = dlast, _cut(dy, None, first, length)[0]
         # A loop of one trip is no loop to XLA: as in `remat` it would keep the first result instead of recomputing it.
-        arriving, ((carry, state), part) = in_order(arriving, (before, _cut(x, mask, first, length)))
-        x_part, *how = *part, reverse, unroll
+        (dlast, dy_part), (before, part) = in_order(arriving, (before, _cut(x, mask, first, length)))
+        (carry, state), (x_part, mask_part) = before, part
+        how = mask_part, reverse, unroll
         _, _, _, saved = loop.forward(cell, params, state, carry, x_part, *how)
-        dparams, dstart, dx = loop.backward(cell, params, saved, *arriving, *how)
-        return (dstart, add(total, dparams)), dx
+        dparams, dstart, dx_part = loop.backward(cell, params, saved, dlast, dy_part, *how)
+        return (dstart, add(total, dparams), _paste(dx, dx_part, first)), None
 
-    zeros = instantiate(None, params)
+    total, dx = vary_like(instantiate(None, (params, x)), dy)
     # Of many terms the sum is in at least float32.
-    zeros = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), zeros)
-    sums, columns = (dlast, zeros), []
+    total = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), total)
+    sums = dlast, total, dx
     for (length, firsts), carries in reversed(list(zip(_runs(x, steps, reverse), before, strict=True))):
-        sums, dx = lax.scan(partial(chunk, length), sums, (firsts, carries), reverse=not reverse)
-        columns.append(dx)
-    dstart, dparams = sums
-    return cast_like(dparams, params), dstart, _in_a_row(columns, not reverse)
+        sums, _ = lax.scan(partial(chunk, length), sums, (firsts, carries), reverse=not reverse)
+    dstart, dparams, dx = sums
+    return cast_like(dparams, params), dstart, dx
 
 
-def _runs(x: PyTree, steps: int, reverse: bool) -> list[tuple[int, np.ndarray]]:
+def _runs(x: PyTree, steps: int, reverse: bool) -> list[tuple[int, jax.Array]]:
     """The chunks of one length, with that length and where each of them begins; in the order in which they are read."""
     total = jax.tree.leaves(x)[0].shape[1]
     whole, rest = divmod(total, steps)
-    runs = [(steps, steps * np.arange(whole))] if whole else []
+    runs = [(steps, steps * jnp.arange(whole))] if whole else []
     if rest or not whole:
-        runs.append((rest, np.array([whole * steps])))
+        runs.append((rest, jnp.array([whole * steps])))
     return runs[::-1] if reverse else runs
 
 
@@ -100,14 +102,6 @@ def _cut(x: PyTree, mask: jax.Array | None, first: jax.Array, length: int) -> tu
     return jax.tree.map(partial(cut, axis=1), x), None if mask is None else cut(mask, axis=0)
 
 
-def _in_a_row(columns: list[PyTree], backwards: bool) -> PyTree:
-    """Chunks (chunks, B, length, ...) of each run -> (B, T, ...)."""
-
-    def join(*parts: jax.Array) -> jax.Array:
-        rows = [
-            jnp.moveaxis(part, 0, 1).reshape(part.shape[1], part.shape[0] * part.shape[2], *part.shape[3:])
-            for part in parts
-        ]
-        return rows[0] if len(rows) == 1 else jnp.concatenate(rows, 1)
-
-    return jax.tree.map(join, *(columns[::-1] if backwards else columns))
+def _paste(sequences: PyTree, part: PyTree, first: jax.Array) -> PyTree:
+    """The sequences with the steps of one chunk written into them."""
+    return jax.tree.map(lambda to, leaf: lax.dynamic_update_slice_in_dim(to, leaf, first, 1), sequences, part)

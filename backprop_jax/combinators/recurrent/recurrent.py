@@ -8,7 +8,7 @@ import jax
 
 from backprop_jax.combinators.recurrent import in_chunks, loop
 from backprop_jax.core.checks import require_components, require_layer
-from backprop_jax.core.cotangents import instantiate
+from backprop_jax.core.cotangents import instantiate, vary_like
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
 from backprop_jax.layers.recurrent.cell import Cell, require_carry
@@ -104,7 +104,7 @@ class Recurrent(Layer):
             state, start = state
         one = _one_step(sequences)
         if self.carry == "zero":
-            start = self.layer.initial_carry(one)
+            start = vary_like(self.layer.initial_carry(one), sequences)
         else:
             require_carry(self, self.layer, start, one)
         how = self._mask(lengths, sequences), self.reverse, self.unroll

@@ -6,7 +6,7 @@ import jax
 from jax import lax
 
 from backprop_jax.combinators.recurrent.steps import choose, swap_steps, zeros_where_not
-from backprop_jax.core.cotangents import add, cast_like, instantiate, pull
+from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, vary_like
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.static import Template
 from backprop_jax.layers.recurrent.cell import Cell
@@ -62,7 +62,7 @@ def backward(
         dbefore = cast_like(instantiate(dbefore, dcarry), dcarry)
         return (choose(real, dbefore, dcarry), add(total, dparams)), instantiate(dx, residuals.x.tree)
 
-    start = dlast, instantiate(None, params)
+    start = dlast, vary_like(instantiate(None, params), dy)
     slices = residuals.saved, swap_steps(dy), mask
     (dstart, dparams), dx = lax.scan(step, start, slices, reverse=not reverse, unroll=unroll)
     return dparams, dstart, swap_steps(dx)

@@ -65,9 +65,9 @@ def require_carry(layer: Layer, cell: Cell, carry: PyTree, x: PyTree) -> None:
         raise ValueError(f"{layer} needs a carry like {expected}, not {found}")
 
 
-def _described(carry: PyTree) -> PyTree:
+def _described(carry: PyTree) -> str:
     def describe(leaf):
         kind = "floating" if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.dtype
         return f"{kind}{list(leaf.shape)}"
 
-    return jax.tree.map(lambda leaf: describe(leaf) if hasattr(leaf, "dtype") else leaf, carry)
+    return repr(jax.tree.map(lambda leaf: describe(leaf) if hasattr(leaf, "dtype") else leaf, carry))

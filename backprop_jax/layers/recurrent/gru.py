@@ -102,7 +102,7 @@ class GRUCell(Layer):
         r, z, n = jnp.split(saved.gates.astype(dh.dtype), 3, -1)
         # forward: h' = (1 - z) n + z h
         da_n, da_z = dh * (1 - z) * (1 - n * n), dh * (before - n) * z * (1 - z)
-        if self.reset_after:
+        if saved.m is not None:
             # forward: n = tanh(x w + r m + b), m = h u + c
             da_r = da_n * saved.m * r * (1 - r)
             dbefore = jnp.concatenate([da_r, da_z, da_n * r], -1) @ u.T
