@@ -1,12 +1,9 @@
 """What is left of a gradient 200 steps back through time, and what clipping does for one that explodes.
 
-    python examples/vanishing_gradients.py
+    python examples/vanishing_gradients.py     draws runs/vanishing_gradients.png (needs the extra `cli`)
 
-Fresh cells, their recurrent weights orthogonal, read noise, and a loss looks at the last step only. The gradient
-vanishes in all of them, with forget bias 1 far more slowly. ReLU drops half of the numbers, so its weights need to be
-√2 orthogonal to keep it; a little more explodes. An RNN with 1.6 is then trained to tell what it read two steps before,
-at 15 learning rates side by side: only with clipping does one of them work.
-The picture is runs/vanishing_gradients.png (needs the extra `cli`).
+Fresh cells read noise, and a loss looks at the last step: its gradient vanishes, with forget bias 1 more slowly. An RNN
+with too large weights is to tell what it read two steps before: only with clipping does one of 15 learning rates work.
 """
 
 from functools import partial
@@ -15,7 +12,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
-import numpy as np
 
 import backprop_jax as bp
 
@@ -35,8 +31,7 @@ def norms_back(cell: bp.Layer, params: dict, start: jax.Array, x: jax.Array, dy:
         return carry, residuals
 
     def backward(dcarry, slices):
-        residuals, dy = slices
-        _, (dcarry, _) = cell.backward(params, residuals, (dcarry, dy))
+        _, (dcarry, _) = cell.backward(params, slices[0], (dcarry, slices[1]))
         return dcarry, jax.vmap(bp.optim.global_norm)(dcarry)  # of an LSTM h and c together
 
     _, residuals = jax.lax.scan(forward, start, x)
@@ -49,14 +44,13 @@ dy = dy.at[:-1].set(0)  # the loss looks at the last step only
 print("left of the norm of dL/dh:   50 steps back   200 steps back, and its range")
 for name, cell in cells.items():
     start = cell.initial_carry(x[0])
-    draws = [cell.init(jax.random.key(seed), (start, x[0]))[0] for seed in range(8)]
-    norms = np.concatenate([norms_back(cell, params, start, x, dy) for params in draws], axis=1)
-    low, middle, high = np.quantile(norms, (0, 0.5, 1), axis=1)
+    draws = (cell.init(jax.random.key(seed), (start, x[0]))[0] for seed in range(8))
+    norms = jnp.hstack([norms_back(cell, params, start, x, dy) for params in draws])
+    low, middle, high = jnp.quantile(norms, jnp.array([0, 0.5, 1]), axis=1)
     print(f"{name:27} {middle[49]:14.1e} {middle[199]:16.1e}, {low[199]:.1e} to {high[199]:.1e}")
     panels[0].semilogy(range(1, 201), middle, label=name)
     panels[0].fill_between(range(1, 201), low, high, alpha=0.2, linewidth=0)
 
-# 2. A whole training, as a function of its learning rate.
 network = bp.chain(bp.recurrent(relu_rnn(32, recurrent_init=orthogonal(1.6))), bp.Dense(1))
 objective = bp.supervised(network, bp.losses.MeanSquaredError())
 x = jax.random.normal(jax.random.key(1), (150, 32, 50, 1), "float32")
@@ -75,14 +69,12 @@ def train(clipping: bp.optim.Transform, rate: jax.Array) -> jax.Array:
 
 
 for name, clipping in (("no clipping", bp.optim.identity()), ("clipped to 1", bp.optim.clip_by_global_norm(1.0))):
-    losses = np.asarray(jax.jit(jax.vmap(partial(train, clipping)))(rates))
-    final = losses[:, -20:].mean(1)
-    best = np.nanargmin(final)
-    print(f"{name}: loss {final[best]:.3f} at its best learning rate, {rates[best]:.0e}")
+    losses = jax.jit(jax.vmap(partial(train, clipping)))(rates)
+    best = jnp.nanargmin(losses[:, -20:].mean(1))
+    print(f"{name}: loss {losses[best, -20:].mean():.3f} at its best learning rate, {rates[best]:.0e}")
     panels[1].semilogy(losses[best], label=f"{name}, best learning rate {rates[best]:.0e}")
-panels[0].set(xlabel="steps back from the loss", ylabel="norm of dL/dh, relative to the last step")
-panels[0].legend(title="64 features, 8 draws of 16 sequences: median and range", loc="lower left")
-panels[1].set(xlabel="training step", ylabel="training loss")
-panels[1].legend(title="an RNN whose weights start too large, by SGD")
+panels[0].set(xlabel="steps back", ylabel="norm of dL/dh, relative to the last", title="8 draws: median and range")
+panels[1].set(xlabel="training step", ylabel="training loss", title="an RNN whose weights start too large, SGD")
+_ = [axes.legend() for axes in panels]
 Path("runs").mkdir(exist_ok=True)
 figure.savefig("runs/vanishing_gradients.png", dpi=110)

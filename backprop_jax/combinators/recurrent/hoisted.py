@@ -11,7 +11,7 @@ from backprop_jax.core.cotangents import cast_like
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell
 
-__all__ = ["backward", "forward"]
+__all__ = ["Hoisted", "backward", "forward"]
 
 
 class Hoisted(NamedTuple):

@@ -20,7 +20,8 @@ def forward(
     unroll: int,
 ) -> tuple[PyTree, PyTree, PyTree, PyTree]:
     """The carry after the last step, y, the cell's new state, and what `backward` needs."""
-    if isinstance(cell, HoistedCell):
+    # Of no steps nothing can be taken out of the loop.
+    if isinstance(cell, HoistedCell) and jax.tree.leaves(x)[0].shape[1] > 0:
         last, y, saved = hoisted.forward(cell, params, start, x, mask, reverse, unroll)
         return last, y, state, saved
     return stepwise.forward(cell, params, state, start, x, mask, reverse, unroll)
@@ -37,6 +38,6 @@ def backward(
     unroll: int,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """The cotangents of the parameters, of the carry before the first step, and of x."""
-    if isinstance(cell, HoistedCell):
+    if isinstance(residuals, hoisted.Hoisted):
         return hoisted.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)
     return stepwise.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)

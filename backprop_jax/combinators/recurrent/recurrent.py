@@ -71,7 +71,7 @@ class Recurrent(Layer):
               arXiv:1606.03401 (in chunks).
     """
 
-    layer: Layer
+    layer: Any  # a Layer and a Cell, for which there is no type
     carry: Literal["zero", "input", "state"] = "zero"
     reverse: bool = False
     unroll: int = 1

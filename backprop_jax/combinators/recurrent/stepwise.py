@@ -1,6 +1,6 @@
 """The loop over any cell: its own forward and backward, step by step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax import lax
@@ -44,7 +44,7 @@ def forward(
 
 
 def backward(
-    cell: Cell,
+    cell: Any,  # a Layer and a Cell, for which there is no type
     params: PyTree,
     residuals: Stepwise,
     dlast: PyTree,

@@ -11,6 +11,7 @@ from functools import reduce
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax.layers.convolution.pixels import join, separate
@@ -52,9 +53,8 @@ class Blocks(NamedTuple):
     def _expand(self, w: jax.Array) -> jax.Array:
         channels, features = w.shape[-2:]
         pixels = math.prod(self.inputs), math.prod(self.outputs)
-        kernels = (self.taps.astype(w.dtype) @ w.reshape(-1, channels * features)).reshape(
-            -1, *pixels, channels, features
-        )
+        expanded = jnp.asarray(self.taps, w.dtype) @ w.reshape(-1, channels * features)
+        kernels = expanded.reshape(-1, *pixels, channels, features)
         return kernels.transpose(0, 1, 3, 2, 4).reshape(*self.window.size, pixels[0] * channels, pixels[1] * features)
 
     def _gather(self, dw: jax.Array, w: jax.Array) -> jax.Array:
@@ -62,7 +62,7 @@ class Blocks(NamedTuple):
         channels, features = w.shape[-2:]
         pixels = math.prod(self.inputs), math.prod(self.outputs)
         kernels = dw.reshape(-1, pixels[0], channels, pixels[1], features).transpose(0, 1, 3, 2, 4)
-        return (self.taps.T.astype(dw.dtype) @ kernels.reshape(-1, channels * features)).reshape(w.shape)
+        return (jnp.asarray(self.taps.T, dw.dtype) @ kernels.reshape(-1, channels * features)).reshape(w.shape)
 
 
 def blocks_for(spatial: tuple[int, ...], window: Window, channels: int) -> Blocks | None:

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.layer import PyTree
 
 __all__ = ["Cell", "HoistedCell", "require_carry"]
 
@@ -54,7 +54,7 @@ class HoistedCell(Cell, Protocol):
     def carries(self, y: jax.Array, saved: PyTree) -> PyTree: ...
 
 
-def require_carry(layer: Layer, cell: Cell, carry: PyTree, x: PyTree) -> None:
+def require_carry(layer: object, cell: Cell, carry: PyTree, x: PyTree) -> None:
     """ValueError unless the carry is like the one that the cell begins with, for the x of one step.
 
     Its floating point type may be another: a carry keeps its own.

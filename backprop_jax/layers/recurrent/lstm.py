@@ -160,7 +160,7 @@ class LSTMCell(Layer):
             dz_i, dz_f, _, dz_o = jnp.split(dz, 4, -1)
             parts = before.c * dz_i, before.c * dz_f, after.c * dz_o
             dparams["p"] = jnp.stack([sum_of_rows(part) for part in parts])
-        if self.projection is not None:
+        if steps.dh is not None:
             o = saved.gates[..., -self.features :]
             dparams["v"] = weight_gradient(o * jnp.tanh(after.c), steps.dh)
         return dparams, dz @ params["w"].T

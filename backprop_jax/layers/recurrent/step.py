@@ -1,6 +1,6 @@
 """One step of a cell whose rule is written for loops."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,8 @@ class StepResiduals(NamedTuple):
     saved: PyTree
 
 
-def forward_of_step(
-    cell: HoistedCell, params: PyTree, state: PyTree, x: PyTree
-) -> tuple[PyTree, PyTree, StepResiduals]:
+# A cell is a Layer and a HoistedCell, for which there is no type.
+def forward_of_step(cell: Any, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, StepResiduals]:
     """`Layer.forward` of a cell."""
     require_components(cell, x, 2)
     before, x = x

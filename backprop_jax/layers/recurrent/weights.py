@@ -18,12 +18,13 @@ def blocks(
 
 
 def project(layer: Layer, params: PyTree, x: jax.Array) -> jax.Array:
-    """x w, for one step or all; ValueError unless the width of x is that of w."""
+    """x w in at least float32, for one step or all; ValueError unless the width of x is that of w."""
     require_float(layer, x, rank=2)
     w = params["w"]
     if x.shape[-1] != w.shape[0]:
         raise ValueError(f"{layer} was initialized for inputs of width {w.shape[0]}, but was given width {x.shape[-1]}")
-    return x @ w
+    # The gates take its place, and their derivatives, where they are nearly 0 or 1, need the digits.
+    return jnp.matmul(x, w, preferred_element_type=jnp.promote_types(jnp.result_type(x, w), jnp.float32))
 
 
 def require_features(layer: str, name: str, value: int) -> None:
