@@ -3,8 +3,8 @@
     python examples/char_lm.py [--epochs 12] [--cell gru]
 
 It prints what it writes as it learns, and how many bits it needs for a character of a text that it never saw, beside
-those of 5-grams counted in the same training text. Expect about 1.82 against 1.94 after four minutes on two cores; it is
-ahead after a minute and a half.
+those of 5-grams counted in the same training text. Expect about 1.82 against 1.94 after four minutes on two cores; it
+is ahead after a minute and a half.
 """
 
 import argparse

@@ -132,7 +132,7 @@ class LSTMCell(Layer):
         dh = dcarry.h + dy
         # forward: h = m v, m = o tanh(c')
         dm = dh if self.projection is None else dh @ params["v"].T
-        tanh_c = jnp.tanh(after.c)
+        tanh_c = jnp.tanh(after.c.astype(dh.dtype))
         dz_o = dm * tanh_c * o * (1 - o)
         dc = dcarry.c + dm * o * (1 - tanh_c * tanh_c)
         if self.use_peepholes:

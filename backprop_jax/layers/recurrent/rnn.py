@@ -24,7 +24,7 @@ class RNNCell(Layer):
 
     Shapes:   (h (B, H), x (B, D)) -> (h', y (B, H)), H = features.
     Params:   w (D, H), u (H, H), b (H,).   State: none.
-    Saves:    nothing but its output and its input: f' = 1 - y² or y > 0.
+    Saves:    nothing but its output and its input: f' = 1 - y² or y > 0. With tanh in half precision, h' in float32.
     Backward: dz = (dh' + dy) f',   dh = dz uᵀ,   dx = dz wᵀ,   dw = xᵀ dz,   du = hᵀ dz,   db = Σ dz
     Raises:   ValueError if features is less than 1, f is another, or x is not (B, D) floating point of w's width.
     Source:   Elman, 1990, Cognitive Science 14(2); Le, Jaitly & Hinton, 2015, arXiv:1504.00941 (ReLU, with an
@@ -66,14 +66,17 @@ class RNNCell(Layer):
         return project(self, params, x)
 
     def advance(self, params: PyTree, carry: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array, PyTree]:
-        h = FUNCTIONS[self.activation](z + carry @ params["u"] + params["b"]).astype(carry.dtype)
-        return h, h, ()
+        total = z + carry @ params["u"] + params["b"]
+        h = FUNCTIONS[self.activation](total.astype(jnp.promote_types(total.dtype, jnp.float32)))
+        y = h.astype(carry.dtype)
+        # Near ±1 a rounded y does not tell 1 - y².
+        return y, y, h if self.activation == "tanh" and y.dtype != h.dtype else None
 
     def retreat(
         self, params: PyTree, saved: PyTree, before: jax.Array, after: jax.Array, dcarry: jax.Array, dy: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         dh = dcarry + dy
-        h = after.astype(dh.dtype)
+        h = after if saved is None else saved
         dz = dh * (1 - h * h) if self.activation == "tanh" else jnp.where(h > 0, dh, 0)
         return dz @ params["u"].T, dz
 
