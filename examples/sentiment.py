@@ -3,8 +3,8 @@
     pip install 'backprop-jax[cli]'
     python examples/sentiment.py [--epochs 6] [--seed 0]
 
-Both see the same words of the same 7,400 sentences. The bag of words, a logistic regression, does not know their order,
-and has the best of five regularizations by the validation sentences. The network stops by the same.
+Both see the same words of 7,400 sentences; the bag of words, a logistic regression, not their order. Both are chosen by
+the same validation sentences. Expect a draw, 79 % each: so few sentences teach little of what the order says.
 """
 
 import argparse
@@ -76,5 +76,5 @@ for epoch in range(1, flags.epochs + 1):
         break
 
 network, rival, error = share(params, test), right(bag, films.test), (0.2 * 0.8 / len(films.test)) ** 0.5
-verdict = "ahead" if network > rival + error else "not ahead"
-print(f"\ntest sentences right: network {network:.1%}, bag of words {rival:.1%}; {verdict} by more than {error:.1%}")
+verdict = f"{'' if network > rival + error else 'not '}ahead by more than a standard error, {error:.1%}"
+print(f"\ntest sentences right: network {network:.1%}, bag of words {rival:.1%}: {verdict}")
