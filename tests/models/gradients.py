@@ -7,6 +7,8 @@ import numpy as np
 import backprop_jax as bp
 from backprop_jax.core.layer import PyTree
 
+QUICK = {"xla_backend_optimization_level": 0}
+
 
 def assert_gradient_is_that_of_jax_grad(model: bp.Layer, x: jax.Array, classes: int) -> None:
     """Of the cross-entropy, in float64, where the two differ by no more than the order of additions."""
@@ -26,9 +28,9 @@ def assert_gradient_of_objective(objective: bp.Layer, batch: PyTree, before: PyT
         return jax.grad(lambda params: objective.forward(params, state, batch)[0])(params)
 
     with jax.enable_x64(True):
-        params, state = jax.jit(start)()
-        (_, new_state), by_hand = jax.jit(bp.value_and_grad(objective))(params, state, batch)
-        expected = jax.jit(by_autodiff)(params, state)
+        params, state = jax.jit(start, compiler_options=QUICK)()
+        (_, new_state), by_hand = jax.jit(bp.value_and_grad(objective), compiler_options=QUICK)(params, state, batch)
+        expected = jax.jit(by_autodiff, compiler_options=QUICK)(params, state)
     assert jax.tree.structure(new_state) == jax.tree.structure(state)
     assert jax.tree.structure(by_hand) == jax.tree.structure(expected)
     for ours, theirs in zip(jax.tree.leaves(by_hand), jax.tree.leaves(expected), strict=True):

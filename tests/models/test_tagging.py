@@ -4,7 +4,7 @@ import numpy as np
 import backprop_jax as bp
 from backprop_jax.data import bucket_batches
 from backprop_jax.models import sequence_tagger
-from tests.models.gradients import assert_gradient_of_objective
+from tests.models.gradients import QUICK, assert_gradient_of_objective
 
 
 def test_it_learns_what_the_neighbours_on_both_sides_tell() -> None:
@@ -34,7 +34,8 @@ def test_gradient_and_what_fills_up_has_none() -> None:
     tokens, tags = np.array([[3, 1, 4, 1], [5, 2, 6, 6]]), np.array([[0, 1, 2, 0], [1, -1, -1, -1]])
     batch = bp.Padded(tokens, np.array([4, 1])), tags
     assert_gradient_of_objective(objective, batch)
-    _, gradient = jax.jit(bp.value_and_grad(objective))(*jax.jit(objective.init)(jax.random.key(0), batch), batch)
+    quick = lambda function: jax.jit(function, compiler_options=QUICK)
+    _, gradient = quick(bp.value_and_grad(objective))(*quick(objective.init)(jax.random.key(0), batch), batch)
     table = np.asarray(gradient["embedding"]["table"])
     assert (table[[1, 3, 4, 5]] != 0).all()
     assert (table[[2, 6]] == 0).all()

@@ -150,7 +150,7 @@ def test_bad_input(options: Any, x: Any, message: str) -> None:
         (partial(bp.recurrent, bp.RNNCell(3), carry="both"), ValueError, "'zero', 'input', 'state', not 'both'"),
         (partial(bp.recurrent, bp.RNNCell(3), unroll=0), ValueError, "unroll 1 step or more, a whole number, not 0"),
     ],
-    ids=str,
+    ids=["no cell", "no layer", "carry", "unroll"],
 )
 def test_bad_arguments(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
