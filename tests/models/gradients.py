@@ -6,8 +6,7 @@ import numpy as np
 
 import backprop_jax as bp
 from backprop_jax.core.layer import PyTree
-
-QUICK = {"xla_backend_optimization_level": 0}
+from backprop_jax.testing.cases import QUICK
 
 
 def assert_gradient_is_that_of_jax_grad(model: bp.Layer, x: jax.Array, classes: int) -> None:

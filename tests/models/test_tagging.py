@@ -4,7 +4,8 @@ import numpy as np
 import backprop_jax as bp
 from backprop_jax.data import bucket_batches
 from backprop_jax.models import sequence_tagger
-from tests.models.gradients import QUICK, assert_gradient_of_objective
+from backprop_jax.testing.cases import QUICK
+from tests.models.gradients import assert_gradient_of_objective
 
 
 def test_it_learns_what_the_neighbours_on_both_sides_tell() -> None:
