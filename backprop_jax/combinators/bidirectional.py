@@ -52,8 +52,8 @@ class Bidirectional(Layer):
               both, (x, (carry_f, carry_g)) -> (y, (carry_f, carry_g)).
     Params, state: {"forward": those of f, "backward": those of g}.   Saves: what f and g save.
     Backward: [dy_f, dy_g] = dy,   dx = f'ᵀ dy_f + g'ᵀ dy_g: the adjoint of copying is adding.
-    Raises:   ValueError if one of the two has carry="input", if g reads from the end and carries its state from call to
-              call, or if one output is `Padded`.
+    Raises:   ValueError if one of the two has carry="input", or a recurrent layer inside one of them has it, if one
+              reads from the end and carries its state from call to call, or if one output is `Padded`.
     Source:   Schuster & Paliwal, 1997, IEEE Transactions on Signal Processing 45(11).
     """
 
@@ -64,8 +64,13 @@ class Bidirectional(Layer):
         if carries.count("input") == 1:
             raise ValueError(f"bidirectional needs carry='input' in both layers or in none: {self}")
         for part in self.layer.children.layers:
-            if isinstance(part, Recurrent) and part.reverse and part.carry == "state":
-                raise ValueError(f"bidirectional needs the end of its sequences, which a stream has not yet: {part}")
+            for layer in _recurrent_in(part):
+                if layer.reverse and layer.carry == "state":
+                    raise ValueError(
+                        f"bidirectional needs the end of its sequences, which a stream has not yet: {layer}"
+                    )
+                if layer != part and layer.carry == "input":
+                    raise ValueError(f"bidirectional has no carry for a layer with carry='input' inside {part}")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         return self.layer.init(key, self._inputs(x))
@@ -113,6 +118,18 @@ class Bidirectional(Layer):
         x, carries = x
         require_components(self, carries, 2)
         return self.layer.children.pack((x, carry) for carry in carries)
+
+
+def _recurrent_in(layer: Layer) -> list[Recurrent]:
+    found: list[Recurrent] = []
+
+    def note(part: Layer) -> Layer:
+        if isinstance(part, Recurrent):
+            found.append(part)
+        return part
+
+    rewrite(layer, note)
+    return found
 
 
 def _turned_round(layer: Layer) -> Layer:

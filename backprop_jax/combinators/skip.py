@@ -31,11 +31,11 @@ class Skip(Layer):
 
         y = x + f(x)
 
-    Shapes:   f(x) has the structure, shapes and dtypes of x. A leaf of x that has no gradient (lengths, a mask) is that
-              of y: nothing is added to it.
+    Shapes:   f(x) has the structure and shapes of x; if its dtype is another, y has that of the sum. A leaf of x that
+              has no gradient (lengths, a mask) is that of y: nothing is added to it.
     Params, state, saves: those of f.
     Backward: dx = dy + f'ᵀ dy
-    Raises:   ValueError if f changes the shape of its input.
+    Raises:   ValueError if f changes the structure or a shape of its input.
     Source:   He, Zhang, Ren & Sun, 2016, arXiv:1512.03385.
     """
 
@@ -49,7 +49,10 @@ class Skip(Layer):
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, SkipResiduals]:
         branch, state, residuals = self.layer.forward(params, state, x)
-        if jax.tree.map(jnp.shape, x) != jax.tree.map(jnp.shape, branch):
+        # Of the structures too: Padded is a tuple, and equals a plain one of the same shapes.
+        if jax.tree.structure(x) != jax.tree.structure(branch) or (
+            jax.tree.map(jnp.shape, x) != jax.tree.map(jnp.shape, branch)
+        ):
             before, after = (jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree) for tree in (x, branch))
             raise ValueError(
                 f"skip needs a layer that keeps the shape of its input, but {self.layer} maps {before} to {after}"

@@ -19,6 +19,7 @@ __all__ = [
     "match_vma",
     "pull",
     "vary_like",
+    "widen",
     "with_float0",
     "without_float0",
 ]
@@ -94,6 +95,11 @@ def match_vma(cotangent: PyTree, primal: PyTree) -> PyTree:
         return lax.psum(part, tuple(sorted(axes))) if axes else part
 
     return _map(match, cotangent, primal)
+
+
+def widen(cotangent: PyTree) -> PyTree:
+    """The cotangent in at least float32, for a sum of many terms."""
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), cotangent)
 
 
 def vary_like(tree: PyTree, like: PyTree) -> PyTree:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.layers.recurrent.padded import Padded, mask_of, require_padded
@@ -67,10 +69,10 @@ class CTC(Layer):
                 dx_t[v] = (p_t[v] - Σ_s [s emits v] γ_t(s)) dy of the example
               γ is the paper's α β / Σ α β, without a second recursion in logarithms. The target is a constant.
     Units:    nats.
-    Raises:   ValueError if logits or labels have other axes, other dtypes or two batches, lengths do not fit, blank is
-              not in [0, V), reduction is not "mean", "sum" or "none", or it is "mean" and there are no examples.
-              TypeError if blank is not an integer. A label that is blank or outside [0, V) cannot be seen under jit:
-              the loss is NaN.
+    Raises:   ValueError if logits or labels have other axes, other dtypes or two batches, lengths do not fit, labels
+              stand behind their padding, blank is not in [0, V), reduction is not "mean", "sum" or "none", or it is
+              "mean" and there are no examples. TypeError if blank is not an integer. What cannot be seen under jit:
+              with a label that is blank or outside [0, V) the loss is NaN; of the mask of labels their number counts.
     Source:   Graves, Fernández, Gomez & Schmidhuber, 2006, doi:10.1145/1143844.1143891, section 4.
     """
 
@@ -166,9 +168,23 @@ class CTC(Layer):
         for part in parts:
             if isinstance(part, Padded):
                 require_padded(self, part)
+        if isinstance(parts[1], Padded):
+            self._require_in_front(parts[1].lengths)
         require_terms(self, self.reduction, logits, logits.shape[0])
         given = [part.lengths if isinstance(part, Padded) else None for part in parts]
         return logits, labels, (given[0], given[1])
+
+    def _require_in_front(self, lengths: jax.Array | None) -> None:
+        """Of a mask of labels that is known: it has no padding before a label."""
+        if lengths is None or lengths.ndim != 2 or isinstance(lengths, Tracer):
+            return
+        mask = np.asarray(lengths)
+        behind = np.any(mask[:, 1:] & ~mask[:, :-1], axis=1)
+        if behind.any():
+            raise ValueError(
+                f"{self} needs labels in front of their padding, but the mask of example {behind.argmax()} has padding "
+                "before a label: move its labels to the front"
+            )
 
 
 def _emissions(logits: jax.Array, shift: jax.Array, total: jax.Array, lattice: Lattice) -> jax.Array:

@@ -68,6 +68,10 @@ def test_layers_that_do_not_fit_each_other() -> None:
         bp.bidirectional(RNN, replace(RNN, carry="input", reverse=True))
     with pytest.raises(ValueError, match="which a stream has not yet"):
         bp.bidirectional(replace(RNN, carry="state"))
+    with pytest.raises(ValueError, match="which a stream has not yet"):
+        bp.bidirectional(bp.chain(replace(RNN, carry="state"), bp.Tanh()))
+    with pytest.raises(ValueError, match=r"has no carry for a layer with carry='input' inside Chain\("):
+        bp.bidirectional(bp.chain(replace(RNN, carry="input")))
     with pytest.raises(ValueError, match=r"finds no recurrent layer in Dense\(features=3\) to turn round"):
         bp.bidirectional(bp.Dense(3))
     with pytest.raises(TypeError, match="bidirectional takes layers"):

@@ -29,3 +29,10 @@ def test_nothing_is_added_to_lengths() -> None:
         assert y.lengths is lengths and (y.x == x.x + branch.x).all()
         _, dx = layer.backward(params, residuals, bp.Padded(normal(2, 3, 2), None))
         assert dx.lengths is None and (dx.x[1] == normal(2, 3, 2)[1]).all()
+
+
+def test_padded_is_not_a_plain_tuple_of_the_same_shapes() -> None:
+    layer = bp.skip(bp.parallel(bp.Identity(), bp.Identity()))
+    x = bp.Padded(normal(2, 3, 2), jnp.array([3, 0]))
+    with pytest.raises(ValueError, match=r"maps Padded\(x='float32\[2, 3, 2\]', lengths='int32\[2\]'\) to \("):
+        layer.forward(*layer.init(jax.random.key(0), x), x)

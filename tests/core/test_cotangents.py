@@ -116,6 +116,18 @@ function = bp.as_jax_function(model)
 params, state = model.init(jax.random.key(0), words)
 sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
 jax.tree.map(assert_close, sharded(params, words), of_parts(params, words))
+# A start that is learned, and so the same on every device.
+layer = bp.recurrent(bp.GRUCell(3), carry="input")
+function, start = bp.as_jax_function(layer), np.ones(3, np.float32)
+params, state = layer.init(jax.random.key(0), (words, np.zeros((16, 3), np.float32)))
+
+def of_start(start, x):
+    def loss(start):
+        return (function(params, state, (x, jnp.broadcast_to(start, (len(x), 3))))[0][0] ** 2).sum()
+    return jax.grad(loss)(start)
+
+sharded = jax.jit(jax.shard_map(of_start, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
+assert_close(sharded(start, words), of_start(start, words))
 print("equal on", jax.device_count(), "devices")
 """
 

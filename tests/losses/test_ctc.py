@@ -219,6 +219,9 @@ def test_bad_input() -> None:
         CTC().forward((), (), (Padded(logits, jnp.array([3, 4])), labels))
     with pytest.raises(ValueError, match="lengths of 0 to 2, but that of sequence 0 is -1"):
         CTC().forward((), (), (logits, Padded(labels, jnp.array([-1, 2]))))
+    holes = np.array([[True, False], [False, True]])
+    with pytest.raises(ValueError, match="mask of example 1 has padding before a label: move its labels to the front"):
+        CTC().forward((), (), (logits, Padded(labels, holes)))
     for blank in (1.0, True, None):
         with pytest.raises(TypeError, match=f"CTC needs the number of a class as blank, not {blank}"):
             CTC(blank)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.combinators.recurrent.steps import carry_before, choose, swap_steps, zeros_where_not
-from backprop_jax.core.cotangents import cast_like
+from backprop_jax.core.cotangents import cast_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell
 
@@ -72,7 +72,7 @@ def backward(
 
     slices = saved, before, after, swap_steps(dy), mask
     # What is added up over all steps is so in at least float32.
-    dlast = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), dlast)
+    dlast = widen(dlast)
     dstart, steps = lax.scan(step, dlast, slices, reverse=not reverse, unroll=unroll)
     x = zeros_where_not(mask, swap_steps(residuals.x))
     dparams, dx = cell.collect(params, saved, x, before, after, steps)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.combinators.recurrent import loop
-from backprop_jax.core.cotangents import add, cast_like, instantiate, vary_like
+from backprop_jax.core.cotangents import add, cast_like, instantiate, vary_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import in_order
 from backprop_jax.layers.recurrent.cell import Cell
@@ -78,7 +78,7 @@ def backward(
 
     total, dx = vary_like(instantiate(None, (params, x)), dy)
     # Of many terms the sum is in at least float32.
-    total = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), total)
+    total = widen(total)
     sums = dlast, total, dx
     for (length, firsts), carries in reversed(list(zip(_runs(x, steps, reverse), before, strict=True))):
         sums, _ = lax.scan(partial(chunk, length), sums, (firsts, carries), reverse=not reverse)

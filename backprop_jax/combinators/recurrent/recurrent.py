@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from backprop_jax.combinators.recurrent import in_chunks, loop
 from backprop_jax.core.checks import require_components, require_layer
@@ -57,7 +58,8 @@ class Recurrent(Layer):
                   truncated backpropagation through time. `init` gives zeros for as many sequences as its x has.
 
     Shapes:   x (B, T, D) -> y (B, T, H); or `Padded(x, lengths)` -> `Padded(y, lengths)`, where y is 0 at the steps
-              that are not real, and the carry stays as it is there. x may be a pytree of such arrays.
+              that are not real, and the carry stays as it is there. The cell reads zeros at these steps, where a
+              cell of your own must have a derivative. x may be a pytree of such arrays.
     Params:   those of the cell.   State: that of the cell, with carry="state" (that of the cell, carry).
     Saves:    what the cell saves at each step. A cell that offers its rule in parts (`HoistedCell`: those of this
               library) multiplies x by its weights once for all steps, before the loop, and has the weight gradients of
@@ -83,11 +85,10 @@ class Recurrent(Layer):
             raise TypeError(f"recurrent needs a cell, a layer that has an initial_carry: {self.layer} has none")
         if self.carry not in CARRIES:
             raise ValueError(f"recurrent needs a carry of {', '.join(map(repr, CARRIES))}, not {self.carry!r}")
-        if not isinstance(self.unroll, int) or self.unroll < 1:
+        if not _is_count(self.unroll):
             raise ValueError(f"recurrent needs to unroll 1 step or more, a whole number, not {self.unroll!r}")
-        steps = self.remat_steps
-        if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
-            raise ValueError(f"remat_steps needs chunks of 1 step or more, a whole number, not {steps!r}")
+        if self.remat_steps is not None and not _is_count(self.remat_steps):
+            raise ValueError(f"remat_steps needs chunks of 1 step or more, a whole number, not {self.remat_steps!r}")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         sequences, _ = self._parts(x)
@@ -99,14 +100,16 @@ class Recurrent(Layer):
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, RecurrentResiduals]:
         (sequences, lengths), start = self._parts(x)
         if lengths is not None:
-            require_padded(self, Padded(sequences, lengths))
+            require_padded(self, Padded(jax.tree.leaves(sequences)[0], lengths))
         if self.carry == "state":
             state, start = state
         one = _one_step(sequences)
         if self.carry == "zero":
-            start = vary_like(self.layer.initial_carry(one), sequences)
+            start = self.layer.initial_carry(one)
         else:
             require_carry(self, self.layer, start, one)
+        start = vary_like(start, (params, sequences))
+        sequences = vary_like(sequences, start)
         how = self._mask(lengths, sequences), self.reverse, self.unroll
         if self.remat_steps is None:
             last, y, state, saved = loop.forward(self.layer, params, state, start, sequences, *how)
@@ -143,11 +146,17 @@ class Recurrent(Layer):
         if self.carry == "input":
             require_components(self, x, 2)
             x, start = x
+        if isinstance(x, Padded) and x.lengths is None:
+            raise ValueError(f"{self} was given Padded without lengths: give the array alone if all steps are real")
         sequences = x if isinstance(x, Padded) else Padded(x, None)
-        for leaf in jax.tree.leaves(sequences.x):
-            if len(leaf.shape) < 2:
-                raise ValueError(f"{self} needs sequences (B, T, ...), not {list(leaf.shape)}")
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(sequences.x)]
+        if not shapes or min(map(len, shapes)) < 2 or len({shape[:2] for shape in shapes}) > 1:
+            raise ValueError(f"{self} needs sequences (B, T, ...), of one B and T, not {list(map(list, shapes))}")
         return sequences, start
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _one_step(sequences: PyTree) -> PyTree:

@@ -6,7 +6,7 @@ import jax
 from jax import lax
 
 from backprop_jax.combinators.recurrent.steps import choose, swap_steps, zeros_where_not
-from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, vary_like
+from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, vary_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.static import Template
 from backprop_jax.layers.recurrent.cell import Cell
@@ -39,6 +39,7 @@ def forward(
         return (choose(real, after, carry), state), (zeros_where_not(real, y), saved)
 
     x = zeros_where_not(mask, swap_steps(x))
+    _require_kept_carry(cell, params, state, start, x)
     (last, state), (y, saved) = lax.scan(step, (start, state), (x, mask), reverse=reverse, unroll=unroll)
     return last, swap_steps(y), state, Stepwise(saved, templates[0])
 
@@ -60,9 +61,19 @@ def backward(
         dafter, dy = zeros_where_not(real, dcarry), zeros_where_not(real, dy)
         dparams, (dbefore, dx) = pull(cell, params, saved, (dafter, dy))
         dbefore = cast_like(instantiate(dbefore, dcarry), dcarry)
-        return (choose(real, dbefore, dcarry), add(total, dparams)), instantiate(dx, residuals.x.tree)
+        dx = zeros_where_not(real, instantiate(dx, residuals.x.tree))
+        return (choose(real, dbefore, dcarry), add(total, dparams)), dx
 
-    start = dlast, vary_like(instantiate(None, params), dy)
+    start = dlast, widen(vary_like(instantiate(None, params), dy))
     slices = residuals.saved, swap_steps(dy), mask
     (dstart, dparams), dx = lax.scan(step, start, slices, reverse=not reverse, unroll=unroll)
-    return dparams, dstart, swap_steps(dx)
+    return cast_like(dparams, params), dstart, swap_steps(dx)
+
+
+def _require_kept_carry(cell: Cell, params: PyTree, state: PyTree, carry: PyTree, x: PyTree) -> None:
+    """ValueError unless the carry that a step hands on has the form of the one that it was given."""
+    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), x)
+    (after, _), _, _ = jax.eval_shape(cell.forward, params, state, (carry, one))
+    given, handed_on = (jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree) for tree in (carry, after))
+    if given != handed_on:
+        raise ValueError(f"{cell} was given a carry of {given} and hands on one of {handed_on}: a carry keeps its form")

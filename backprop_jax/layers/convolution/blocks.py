@@ -2,7 +2,8 @@
 
 For strides, and for so few channels that a matrix over them is too small to be fast. A block of x is as long as blocks
 of y lie apart, so that the window moves by one block. The kernel between two blocks has the weight of tap t where that
-takes the one pixel to the other, and zeros elsewhere: a few more products, in fewer and larger matrices.
+takes the one pixel to the other, and zeros elsewhere: a few more products, in fewer and larger matrices. An infinite
+pixel makes NaN of the other places of its blocks' windows, for zero times infinity is NaN.
 """
 
 import math

@@ -3,10 +3,9 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_components
-from backprop_jax.core.cotangents import cast_like, instantiate
+from backprop_jax.core.cotangents import cast_like, instantiate, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell, require_carry
 
@@ -36,7 +35,7 @@ def backward_of_step(cell: HoistedCell, params: PyTree, residuals: StepResiduals
     after = cell.carries(y, saved)
     dcarry, dy = instantiate(dy, (after, y))
     # As in a loop: a step is calculated in at least float32.
-    dcarry = jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), dcarry)
+    dcarry = widen(dcarry)
     dbefore, steps = cell.retreat(params, saved, before, after, dcarry, dy)
     dparams, dx = cell.collect(params, saved, x, before, after, steps)
     return cast_like(dparams, params), (cast_like(dbefore, before), cast_like(dx, x))

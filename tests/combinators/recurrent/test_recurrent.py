@@ -113,7 +113,13 @@ ZEROS = np.zeros((3, 3), np.float32)
 @pytest.mark.parametrize(
     ("options", "x", "message"),
     [
-        ({}, np.zeros(3, np.float32), r"Recurrent\(GRUCell\(features=3\)\) needs sequences \(B, T, ...\), not \[3\]"),
+        (
+            {},
+            np.zeros(3, np.float32),
+            r"Recurrent\(GRUCell\(features=3\)\) needs sequences \(B, T, ...\), .*, not \[\[3\]\]",
+        ),
+        ({}, (np.zeros((2, 3, 4), np.float32), np.zeros((2, 4, 4), np.float32)), "of one B and T"),
+        ({}, bp.Padded(np.zeros((2, 3, 4), np.float32), None), "Padded without lengths"),
         ({}, np.zeros((3, 5), np.float32), r"GRUCell\(features=3\) needs the x of one step, \(B, D\).*, not \[3\]"),
         ({}, np.zeros((3, 3), np.float32), r"GRUCell\(features=3\) needs the x of one step, \(B, D\).*, not \[3\]"),
         (
@@ -149,8 +155,9 @@ def test_bad_input(options: Any, x: Any, message: str) -> None:
         (partial(bp.recurrent, jnp.tanh), TypeError, "recurrent takes layers"),
         (partial(bp.recurrent, bp.RNNCell(3), carry="both"), ValueError, "'zero', 'input', 'state', not 'both'"),
         (partial(bp.recurrent, bp.RNNCell(3), unroll=0), ValueError, "unroll 1 step or more, a whole number, not 0"),
+        (partial(bp.recurrent, bp.RNNCell(3), unroll=True), ValueError, "a whole number, not True"),
     ],
-    ids=["no cell", "no layer", "carry", "unroll"],
+    ids=["no cell", "no layer", "carry", "unroll", "unroll by yes"],
 )
 def test_bad_arguments(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):

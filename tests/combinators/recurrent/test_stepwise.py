@@ -118,3 +118,21 @@ def test_several_sequences_at_once() -> None:
     np.testing.assert_allclose(y, np.cumsum(x["a"] * x["b"], 1), rtol=1e-5)
     _, dx = layer.backward((), residuals, jnp.ones((2, 3)))
     np.testing.assert_allclose(dx["a"], np.array([3, 2, 1]) * x["b"], rtol=1e-6)
+
+
+def test_the_sum_over_steps_is_in_float32() -> None:
+    """In bfloat16 256 + 1 is 256."""
+
+    layer, x = bp.recurrent(Leaky()), jnp.ones((1, 1000, 1), jnp.bfloat16)
+    params, state = {"a": jnp.zeros((), jnp.bfloat16)}, jnp.zeros((), jnp.int32)
+    y, _, residuals = jax.jit(layer.forward)(params, state, x)
+    dparams, _ = jax.jit(layer.backward)(params, residuals, jnp.ones_like(y))
+    assert dparams["a"] == jnp.bfloat16(999)
+
+
+def test_a_carry_keeps_its_form() -> None:
+    x = jnp.ones((1, 3, 2), jnp.bfloat16)
+    with pytest.raises(
+        ValueError, match=r"Leaky\(\) was given a carry of bfloat16\[1, 2\] and hands on one of float32"
+    ):
+        bp.recurrent(Leaky()).forward({"a": jnp.ones(())}, jnp.zeros((), jnp.int32), x)

@@ -38,6 +38,18 @@ def test_a_projection_is_a_product_with_what_would_be_the_output() -> None:
     assert after.h.shape == (2, 2) and after.c.shape == (2, 3)
 
 
+def test_the_derivative_of_a_large_memory_in_bfloat16() -> None:
+    """o (1 - tanh(4)²), of gates that are open: in bfloat16 tanh(4) is 1, and the difference 0."""
+    zero, c = jnp.zeros((1, 1), "bfloat16"), jnp.full((1, 1), 4, "bfloat16")
+    params = {"w": jnp.zeros((1, 4)), "u": jnp.zeros((1, 4)), "b": jnp.array([0.0, 30.0, 0.0, 30.0])}
+    params = jax.tree.map(lambda leaf: leaf.astype("bfloat16"), params)
+    cell = bp.LSTMCell(1)
+    _, _, residuals = cell.forward(params, (), (bp.LSTMCarry(zero, c), zero))
+    _, (dcarry, _) = cell.backward(params, residuals, (None, jnp.ones((1, 1), "bfloat16")))
+    assert dcarry.c.dtype == jnp.bfloat16
+    assert float(dcarry.c[0, 0]) == pytest.approx(1 - np.tanh(4.0) ** 2, rel=0.01)
+
+
 def test_saves_gates_and_memory() -> None:
     layer, x = bp.recurrent(bp.LSTMCell(16)), normal(4, 10, 8)
     first_carry, steps = 2 * 4 * 16, 4 * 10 * 16  # of one gate
