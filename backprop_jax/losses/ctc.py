@@ -168,10 +168,9 @@ class CTC(Layer):
         for part in parts:
             if isinstance(part, Padded):
                 require_padded(self, part)
-        if isinstance(parts[1], Padded):
-            self._require_in_front(parts[1].lengths)
-        require_terms(self, self.reduction, logits, logits.shape[0])
         given = [part.lengths if isinstance(part, Padded) else None for part in parts]
+        self._require_in_front(given[1])
+        require_terms(self, self.reduction, logits, logits.shape[0])
         return logits, labels, (given[0], given[1])
 
     def _require_in_front(self, lengths: jax.Array | None) -> None:
