@@ -1,5 +1,7 @@
 """The loop over a cell: with its products outside where it offers its rule in parts, else by its own rule."""
 
+from typing import Any
+
 import jax
 
 from backprop_jax.combinators.recurrent import hoisted, stepwise
@@ -28,7 +30,7 @@ def forward(
 
 
 def backward(
-    cell: Cell,
+    cell: Any,  # whichever the residuals are of
     params: PyTree,
     residuals: PyTree,
     dlast: PyTree,
