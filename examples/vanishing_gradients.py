@@ -41,7 +41,7 @@ def norms_back(cell: bp.Layer, params: dict, start: jax.Array, x: jax.Array, dy:
 
 x, dy = jax.random.normal(jax.random.key(0), (2, 200, 16, 64))
 dy = dy.at[:-1].set(0)  # the loss looks at the last step only
-print("left of the norm of dL/dh:   50 steps back   200 steps back, and its range")
+print("left of the norm of dL/dcarry:   50 steps back   200 steps back, and its range")
 for name, cell in cells.items():
     start = cell.initial_carry(x[0])
     draws = (cell.init(jax.random.key(seed), (start, x[0]))[0] for seed in range(4))
@@ -72,7 +72,7 @@ for name, clipping in (("no clipping", bp.optim.identity()), ("clipped to 1", bp
     best = jnp.nanargmin(losses[:, -20:].mean(1))
     print(f"{name}: loss {losses[best, -20:].mean():.3f} at its best learning rate, {rates[best]:.0e}")
     panels[1].semilogy(losses[best], label=f"{name}, best learning rate {rates[best]:.0e}")
-panels[0].set(xlabel="steps back", ylabel="norm of dL/dh, relative to the last", title="4 draws: median and range")
+panels[0].set(xlabel="steps back", ylabel="norm of dL/dcarry, relative to the last", title="4 draws: median and range")
 panels[1].set(xlabel="training step", ylabel="training loss", title="an RNN whose weights start too large, SGD")
 for panel in panels:
     panel.legend()

@@ -141,7 +141,10 @@ def _train(
     steps: int,
 ) -> tuple[Fit[StreamEpoch], PyTree]:
     """The training, and the parameters that did best on the text to validate; they and the history are on the disk."""
-    best_loss, best = math.inf, None
+    best_loss, best, written = math.inf, None, False
+    if flags.params is not None:  # what it begins with is not to be replaced by something worse
+        best_loss = stream_loss(objective, training.params, corpus.validation)
+        best = jax.tree.map(jnp.copy, training.params)
 
     def bits(row: StreamEpoch) -> float:
         return _bits(row.validation_loss, corpus.validation, corpus.characters.validation)
@@ -153,18 +156,20 @@ def _train(
         )
 
     def keep(params: PyTree) -> None:
+        nonlocal written
+        written = True
         notes = make_notes(flags, corpus.vocabulary, corpus.name)
         write(console, flags.out / FILE, lambda path: save_params(path, params, notes))
 
     def on_epoch(row: StreamEpoch, params: PyTree) -> None:
         nonlocal best_loss, best
+        if row.validation_loss < best_loss:
+            best_loss, best = row.validation_loss, jax.tree.map(jnp.copy, params)
+            keep(params)
         show(row)
         if console.is_terminal:  # where the bar has room for the latest alone
             console.print(line(row))
         console.print(_sample(objective.layer, params, corpus, row.epoch))
-        if row.validation_loss < best_loss:
-            best_loss, best = row.validation_loss, jax.tree.map(jnp.copy, params)
-            keep(params)
 
     console.print(f"\nTraining, {steps:,} steps (Ctrl-C stops it and keeps what is learned):")
     with (
@@ -185,8 +190,10 @@ def _train(
             on_progress=look,
         )
     console.print()
-    if best is None:  # interrupted in the first epoch
-        best = trained.training.params
+    last = trained.training.params
+    if best is None or (trained.interrupted and stream_loss(objective, last, corpus.validation) < best_loss):
+        best, written = last, False
+    if not written:
         keep(best)
     write(console, flags.out / "history.csv", lambda path: save_history(path, trained.history, StreamEpoch))
     return trained, best

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from backprop_jax.core.layer import PyTree
+from backprop_jax.core.layer import PyTree, output_like
 from backprop_jax.core.objective import Supervised
-from backprop_jax.data import stream_batches
+from backprop_jax.data import check_tokens, stream_batches
 from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
 from backprop_jax.train.held_out import new_state, stream_loss
 from backprop_jax.train.loop import Fit, Pass, Progress, finite, run_epochs
@@ -53,12 +53,17 @@ def fit_stream(
     takes their buffers. `on_progress`, Ctrl-C and what is raised are as in `fit`.
 
     Shapes:   train, validation (N,) integer.
-    Raises:   ValueError if the text is too short for one batch, or that for validation has fewer than two tokens.
+    Raises:   ValueError if the text is too short for one batch, that for validation has fewer than two tokens, or a
+              token is not one of those that the model knows.
     """
     if epochs < 0:
         raise ValueError(f"training takes 0 epochs or more, not {epochs}")
     train = np.asarray(train)
     first, _ = next(stream_batches(train, batch_size, steps)), stream_batches(validation, 1, 1)
+    state = new_state(objective, jax.random.key(seed), first)
+    size = output_like(objective.layer, training.params, state, first[0]).shape[-1]
+    for tokens in (train, validation):
+        check_tokens(tokens, size)
     steps_per_epoch, spare = divmod(len(train) - 1, batch_size * steps)
     root = jax.random.key(seed)
 

@@ -91,3 +91,23 @@ def test_what_it_does_not_take() -> None:
         run(epochs=-1)
     with pytest.raises(ValueError, match="a text of 1 tokens is too short"):
         fit_stream(OBJECTIVE, OPTIMIZER, fresh(), TEXT, HELD_OUT[:1], epochs=1, batch_size=ROWS, steps=STEPS)
+
+
+def test_a_token_that_the_model_does_not_know_is_refused_before_any_step() -> None:
+    unknown = TEXT.copy()
+    unknown[-1] = 4
+    no_step = {"on_progress": lambda progress: pytest.fail("a step was taken")}
+    with pytest.raises(ValueError, match=r"\b4\b"):
+        run(unknown, **no_step)
+    with pytest.raises(ValueError, match=r"-1\b"):
+        fit_stream(
+            OBJECTIVE,
+            OPTIMIZER,
+            fresh(),
+            TEXT,
+            np.array([0, -1, 2]),
+            epochs=1,
+            batch_size=ROWS,
+            steps=STEPS,
+            **no_step,
+        )

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.combinators.recurrent.steps import carry_before, choose, swap_steps, zeros_where_not
+from backprop_jax.combinators.recurrent.steps import How, carry_before, choose, swap_steps, zeros_where_not
 from backprop_jax.core.cotangents import cast_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell
@@ -21,12 +21,10 @@ class Hoisted(NamedTuple):
     saved: PyTree  # (T, B, ...)
 
 
-def forward(
-    cell: HoistedCell, params: PyTree, start: PyTree, x: PyTree, mask: jax.Array | None, reverse: bool, unroll: int
-) -> tuple[PyTree, PyTree, Hoisted]:
+def forward(cell: HoistedCell, params: PyTree, start: PyTree, x: PyTree, how: How) -> tuple[PyTree, PyTree, Hoisted]:
     """The carry after the last step, y, and what `backward` needs."""
 
-    z = cell.project(params, zeros_where_not(mask, swap_steps(x)))
+    z = cell.project(params, zeros_where_not(how.mask, swap_steps(x)))
     one = jax.ShapeDtypeStruct(z.shape[1:], z.dtype)
     like, structure = jax.tree.flatten(jax.eval_shape(cell.advance, params, start, one)[2])
     # What is saved in the form of z, mostly the gates, is written over it.
@@ -40,8 +38,8 @@ def forward(
             z = lax.dynamic_update_index_in_dim(z, leaves.pop(place), number, 0)
         return (choose(real, after, carry), z), (zeros_where_not(real, y), leaves)
 
-    slices = jnp.arange(len(z)), mask
-    (last, z), (y, leaves) = lax.scan(step, (start, z), slices, reverse=reverse, unroll=unroll)
+    slices = jnp.arange(len(z)), how.mask
+    (last, z), (y, leaves) = lax.scan(step, (start, z), slices, reverse=how.reverse, unroll=how.unroll)
     if place is not None:
         leaves.insert(place, z)
     saved = structure.unflatten(leaves)
@@ -55,14 +53,12 @@ def backward(
     residuals: Hoisted,
     dlast: PyTree,
     dy: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """The cotangents of the parameters, of the carry before the first step, and of x."""
     _, y, start, saved = residuals
     after = cell.carries(swap_steps(y), saved)
-    before = carry_before(start, after, mask, reverse)
+    before = carry_before(start, after, how.mask, how.reverse)
 
     def step(dcarry: PyTree, slices: PyTree) -> tuple[PyTree, PyTree]:
         saved, before, after, dy, real = slices
@@ -70,10 +66,10 @@ def backward(
         dbefore, steps = cell.retreat(params, saved, before, after, dafter, dy)
         return choose(real, cast_like(dbefore, dcarry), dcarry), steps
 
-    slices = saved, before, after, swap_steps(dy), mask
+    slices = saved, before, after, swap_steps(dy), how.mask
     # What is added up over all steps is so in at least float32.
     dlast = widen(dlast)
-    dstart, steps = lax.scan(step, dlast, slices, reverse=not reverse, unroll=unroll)
-    x = zeros_where_not(mask, swap_steps(residuals.x))
+    dstart, steps = lax.scan(step, dlast, slices, reverse=not how.reverse, unroll=how.unroll)
+    x = zeros_where_not(how.mask, swap_steps(residuals.x))
     dparams, dx = cell.collect(params, saved, x, before, after, steps)
     return cast_like(dparams, params), cast_like(dstart, start), cast_like(swap_steps(dx), residuals.x)

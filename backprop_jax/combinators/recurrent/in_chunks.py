@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.combinators.recurrent import loop
+from backprop_jax.combinators.recurrent.steps import How
 from backprop_jax.core.cotangents import add, cast_like, instantiate, vary_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import in_order
@@ -27,25 +28,23 @@ def forward(
     state: PyTree,
     start: PyTree,
     x: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
     steps: int,
 ) -> tuple[PyTree, PyTree, PyTree, InChunks]:
     """`loop.forward`, with the residuals of no chunk kept."""
 
     def chunk(length: int, loop_state: PyTree, first: jax.Array) -> tuple[PyTree, PyTree]:
         (carry, state), y = loop_state
-        part = _cut(x, mask, first, length)
-        last, y_part, new_state, _ = loop.forward(cell, params, state, carry, *part, reverse, unroll)
+        x_part, part = _cut(x, how, first, length)
+        last, y_part, new_state, _ = loop.forward(cell, params, state, carry, x_part, part)
         return ((last, new_state), _paste(y, y_part, first)), (carry, state)
 
-    whole = jax.eval_shape(lambda: loop.forward(cell, params, state, start, x, mask, reverse, unroll)[1])
+    whole = jax.eval_shape(lambda: loop.forward(cell, params, state, start, x, how)[1])
     # Written in place: chunks stacked by the scan would have to be put in order by a copy.
     y = vary_like(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), whole), whole)
     after, before = ((start, state), y), []
-    for length, firsts in _runs(x, steps, reverse):
-        after, carries = lax.scan(partial(chunk, length), after, firsts, reverse=reverse)
+    for length, firsts in _runs(x, steps, how.reverse):
+        after, carries = lax.scan(partial(chunk, length), after, firsts, reverse=how.reverse)
         before.append(carries)
     (last, state), y = after
     return last, y, state, InChunks(x, before)
@@ -57,9 +56,7 @@ def backward(
     residuals: InChunks,
     dlast: PyTree,
     dy: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
     steps: int,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """`loop.backward`, chunk by chunk, each run forward again."""
@@ -67,21 +64,20 @@ def backward(
 
     def chunk(length: int, sums: PyTree, slices: PyTree) -> tuple[PyTree, None]:
         (dlast, total, dx), (first, before) = sums, slices
-        arriving = dlast, _cut(dy, None, first, length)[0]
+        arriving = dlast, _cut(dy, how, first, length)[0]
         # A loop of one trip is no loop to XLA: as in `remat` it would keep the first result instead of recomputing it.
-        (dlast, dy_part), (before, part) = in_order(arriving, (before, _cut(x, mask, first, length)))
-        (carry, state), (x_part, mask_part) = before, part
-        how = mask_part, reverse, unroll
-        _, _, _, saved = loop.forward(cell, params, state, carry, x_part, *how)
-        dparams, dstart, dx_part = loop.backward(cell, params, saved, dlast, dy_part, *how)
+        x_part, how_part = _cut(x, how, first, length)
+        (dlast, dy_part), ((carry, state), x_part) = in_order(arriving, (before, x_part))
+        _, _, _, saved = loop.forward(cell, params, state, carry, x_part, how_part)
+        dparams, dstart, dx_part = loop.backward(cell, params, saved, dlast, dy_part, how_part)
         return (dstart, add(total, dparams), _paste(dx, dx_part, first)), None
 
     total, dx = vary_like(instantiate(None, (params, x)), dy)
     # Of many terms the sum is in at least float32.
     total = widen(total)
     sums = dlast, total, dx
-    for (length, firsts), carries in reversed(list(zip(_runs(x, steps, reverse), before, strict=True))):
-        sums, _ = lax.scan(partial(chunk, length), sums, (firsts, carries), reverse=not reverse)
+    for (length, firsts), carries in reversed(list(zip(_runs(x, steps, how.reverse), before, strict=True))):
+        sums, _ = lax.scan(partial(chunk, length), sums, (firsts, carries), reverse=not how.reverse)
     dstart, dparams, dx = sums
     return cast_like(dparams, params), dstart, dx
 
@@ -96,10 +92,11 @@ def _runs(x: PyTree, steps: int, reverse: bool) -> list[tuple[int, jax.Array]]:
     return runs[::-1] if reverse else runs
 
 
-def _cut(x: PyTree, mask: jax.Array | None, first: jax.Array, length: int) -> tuple[PyTree, jax.Array | None]:
+def _cut(x: PyTree, how: How, first: jax.Array, length: int) -> tuple[PyTree, How]:
     """The steps of one chunk: of sequences (B, T, ...), and of a mask (T, B)."""
     cut = partial(lax.dynamic_slice_in_dim, start_index=first, slice_size=length)
-    return jax.tree.map(partial(cut, axis=1), x), None if mask is None else cut(mask, axis=0)
+    mask = None if how.mask is None else cut(how.mask, axis=0)
+    return jax.tree.map(partial(cut, axis=1), x), how._replace(mask=mask)
 
 
 def _paste(sequences: PyTree, part: PyTree, first: jax.Array) -> PyTree:

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from backprop_jax.combinators.recurrent import hoisted, stepwise
+from backprop_jax.combinators.recurrent.steps import How
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import Cell, HoistedCell
 
@@ -17,16 +18,14 @@ def forward(
     state: PyTree,
     start: PyTree,
     x: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
 ) -> tuple[PyTree, PyTree, PyTree, PyTree]:
     """The carry after the last step, y, the cell's new state, and what `backward` needs."""
     # Of no steps nothing can be taken out of the loop.
     if isinstance(cell, HoistedCell) and jax.tree.leaves(x)[0].shape[1] > 0:
-        last, y, saved = hoisted.forward(cell, params, start, x, mask, reverse, unroll)
+        last, y, saved = hoisted.forward(cell, params, start, x, how)
         return last, y, state, saved
-    return stepwise.forward(cell, params, state, start, x, mask, reverse, unroll)
+    return stepwise.forward(cell, params, state, start, x, how)
 
 
 def backward(
@@ -35,11 +34,9 @@ def backward(
     residuals: PyTree,
     dlast: PyTree,
     dy: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """The cotangents of the parameters, of the carry before the first step, and of x."""
     if isinstance(residuals, hoisted.Hoisted):
-        return hoisted.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)
-    return stepwise.backward(cell, params, residuals, dlast, dy, mask, reverse, unroll)
+        return hoisted.backward(cell, params, residuals, dlast, dy, how)
+    return stepwise.backward(cell, params, residuals, dlast, dy, how)

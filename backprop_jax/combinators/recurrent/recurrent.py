@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.combinators.recurrent import in_chunks, loop
+from backprop_jax.combinators.recurrent.steps import How
 from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import instantiate, vary_like
 from backprop_jax.core.layer import Layer, PyTree
@@ -110,12 +111,12 @@ class Recurrent(Layer):
             require_carry(self, self.layer, start, one)
         start = vary_like(start, (params, sequences))
         sequences = vary_like(sequences, start)
-        how = self._mask(lengths, sequences), self.reverse, self.unroll
+        how = self._how(lengths, sequences)
         if self.remat_steps is None:
-            last, y, state, saved = loop.forward(self.layer, params, state, start, sequences, *how)
+            last, y, state, saved = loop.forward(self.layer, params, state, start, sequences, how)
         else:
             steps = self.remat_steps
-            last, y, state, saved = in_chunks.forward(self.layer, params, state, start, sequences, *how, steps)
+            last, y, state, saved = in_chunks.forward(self.layer, params, state, start, sequences, how, steps)
         residuals = RecurrentResiduals(saved, lengths, Template.of(y), Template.of(last))
         y = y if lengths is None else Padded(y, lengths)
         if self.carry == "input":
@@ -126,19 +127,19 @@ class Recurrent(Layer):
         dy, dlast = dy if self.carry == "input" else (dy, None)
         dy = instantiate(dy if residuals.lengths is None or dy is None else dy.x, residuals.y.tree)
         dlast = instantiate(dlast, residuals.last.tree)
-        how = self._mask(residuals.lengths, dy), self.reverse, self.unroll
+        how = self._how(residuals.lengths, dy)
         if self.remat_steps is None:
-            dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, *how)
+            dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, how)
         else:
             steps = self.remat_steps
-            dparams, dstart, dx = in_chunks.backward(self.layer, params, residuals.loop, dlast, dy, *how, steps)
+            dparams, dstart, dx = in_chunks.backward(self.layer, params, residuals.loop, dlast, dy, how, steps)
         if residuals.lengths is not None:
             dx = Padded(dx, None)
         return dparams, (dx, dstart) if self.carry == "input" else dx
 
-    def _mask(self, lengths: jax.Array | None, sequences: PyTree) -> jax.Array | None:
-        """(T, B), or None where all steps are real."""
-        return None if lengths is None else mask_of(lengths, jax.tree.leaves(sequences)[0].shape[1]).T
+    def _how(self, lengths: jax.Array | None, sequences: PyTree) -> How:
+        mask = None if lengths is None else mask_of(lengths, jax.tree.leaves(sequences)[0].shape[1]).T
+        return How(mask, self.reverse, self.unroll)
 
     def _parts(self, x: PyTree) -> tuple[Padded, Any]:
         """The sequences, with lengths or None in their place, and the first carry or None."""

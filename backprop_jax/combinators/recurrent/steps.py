@@ -1,6 +1,7 @@
 """Sequences as loops see them: the steps in front, and which of them are real."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,15 @@ from jax import lax
 
 from backprop_jax.core.layer import PyTree
 
-__all__ = ["carry_before", "choose", "swap_steps", "zeros_where_not"]
+__all__ = ["How", "carry_before", "choose", "swap_steps", "zeros_where_not"]
+
+
+class How(NamedTuple):
+    """In what way a loop goes over the steps."""
+
+    mask: jax.Array | None  # (T, B), True at the real steps; None where all are
+    reverse: bool
+    unroll: int
 
 
 def swap_steps(sequences: PyTree) -> PyTree:

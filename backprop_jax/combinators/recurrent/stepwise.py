@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 from jax import lax
 
-from backprop_jax.combinators.recurrent.steps import choose, swap_steps, zeros_where_not
+from backprop_jax.combinators.recurrent.steps import How, choose, swap_steps, zeros_where_not
 from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, vary_like, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.static import Template
@@ -25,9 +25,7 @@ def forward(
     state: PyTree,
     start: PyTree,
     x: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
 ) -> tuple[PyTree, PyTree, PyTree, Stepwise]:
     """The carry after the last step, y, the cell's new state, and what `backward` needs."""
     templates = []
@@ -38,9 +36,9 @@ def forward(
         (after, y), state, saved = cell.forward(params, state, (carry, x))
         return (choose(real, after, carry), state), (zeros_where_not(real, y), saved)
 
-    x = zeros_where_not(mask, swap_steps(x))
+    x = zeros_where_not(how.mask, swap_steps(x))
     _require_kept_carry(cell, params, state, start, x)
-    (last, state), (y, saved) = lax.scan(step, (start, state), (x, mask), reverse=reverse, unroll=unroll)
+    (last, state), (y, saved) = lax.scan(step, (start, state), (x, how.mask), reverse=how.reverse, unroll=how.unroll)
     return last, swap_steps(y), state, Stepwise(saved, templates[0])
 
 
@@ -50,9 +48,7 @@ def backward(
     residuals: Stepwise,
     dlast: PyTree,
     dy: PyTree,
-    mask: jax.Array | None,
-    reverse: bool,
-    unroll: int,
+    how: How,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """The cotangents of the parameters, of the carry before the first step, and of x."""
 
@@ -65,8 +61,8 @@ def backward(
         return (choose(real, dbefore, dcarry), add(total, dparams)), dx
 
     start = dlast, widen(vary_like(instantiate(None, params), dy))
-    slices = residuals.saved, swap_steps(dy), mask
-    (dstart, dparams), dx = lax.scan(step, start, slices, reverse=not reverse, unroll=unroll)
+    slices = residuals.saved, swap_steps(dy), how.mask
+    (dstart, dparams), dx = lax.scan(step, start, slices, reverse=not how.reverse, unroll=how.unroll)
     return cast_like(dparams, params), dstart, swap_steps(dx)
 
 
