@@ -11,7 +11,7 @@ from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import add
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.core.rewrite import rewrite
+from backprop_jax.core.rewrite import layers_of, rewrite
 from backprop_jax.core.static import Static
 from backprop_jax.layers.join import Concatenate, Identity
 from backprop_jax.layers.recurrent import Padded
@@ -64,7 +64,7 @@ class Bidirectional(Layer):
         if carries.count("input") == 1:
             raise ValueError(f"bidirectional needs carry='input' in both layers or in none: {self}")
         for part in self.layer.children.layers:
-            for layer in _recurrent_in(part):
+            for layer in layers_of(part, Recurrent):
                 if layer.reverse and layer.carry == "state":
                     raise ValueError(
                         f"bidirectional needs the end of its sequences, which a stream has not yet: {layer}"
@@ -118,18 +118,6 @@ class Bidirectional(Layer):
         x, carries = x
         require_components(self, carries, 2)
         return self.layer.children.pack((x, carry) for carry in carries)
-
-
-def _recurrent_in(layer: Layer) -> list[Recurrent]:
-    found: list[Recurrent] = []
-
-    def note(part: Layer) -> Layer:
-        if isinstance(part, Recurrent):
-            found.append(part)
-        return part
-
-    rewrite(layer, note)
-    return found
 
 
 def _turned_round(layer: Layer) -> Layer:

@@ -14,7 +14,7 @@ from backprop_jax.combinators.scan import Scan
 from backprop_jax.combinators.spectral_normalization import SpectralNorm, divided
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.core.rewrite import rewrite
+from backprop_jax.core.rewrite import layers_of
 from backprop_jax.core.static import Static
 from backprop_jax.layers.activations import ReLU
 from backprop_jax.layers.affine import Affine
@@ -44,7 +44,7 @@ def fold_batch_norm(model: Layer, params: PyTree, state: PyTree) -> Cell:
     Raises:   ValueError if a batch norm is in train mode, and if one is in a layer whose parameters or state are not
               laid out by the names of its fields.
     """
-    for norm in _batch_norms(model):
+    for norm in layers_of(model, BatchNorm):
         if norm.train:
             raise ValueError(
                 f"fold_batch_norm needs statistics that are fixed, and {norm} is in train mode: use eval_mode first"
@@ -112,7 +112,7 @@ def _scaled(layer: Layer, params: PyTree, state: PyTree, affine: PyTree) -> Cell
 
 def _fold_inside(layer: Layer, params: PyTree, state: PyTree) -> Cell:
     """A layer that is no chain, with the batch norms within its sub-layers folded."""
-    if not _batch_norms(layer):
+    if not layers_of(layer, BatchNorm):
         return layer, params, state
     if isinstance(layer, Reparameterize):
         return _fold(layer.layer, layer.fn(params), state)
@@ -131,7 +131,7 @@ def _fold_inside(layer: Layer, params: PyTree, state: PyTree) -> Cell:
             parts[name], own_params, own_state = _fold(value, params[name], state[name])
             params, state = {**params, name: own_params}, {**state, name: own_state}
     layer = dataclasses.replace(layer, **parts)
-    if _batch_norms(layer):
+    if layers_of(layer, BatchNorm):
         raise ValueError(
             f"fold_batch_norm cannot find the parameters of every batch norm in {layer}: it looks for those of a "
             "sub-layer under the name of its field, in the dicts of parameters and state"
@@ -152,15 +152,3 @@ def _packed(children: Children, cells: list[Cell]) -> tuple[Children, PyTree, Py
 
 def _has(tree: PyTree, name: str) -> bool:
     return isinstance(tree, dict) and name in tree
-
-
-def _batch_norms(layer: Layer) -> list[BatchNorm]:
-    found: list[BatchNorm] = []
-
-    def look(part: Layer) -> Layer:
-        if isinstance(part, BatchNorm):
-            found.append(part)
-        return part
-
-    rewrite(layer, look)
-    return found

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer
 
-__all__ = ["eval_mode", "rewrite", "rewrite_with_path"]
+__all__ = ["eval_mode", "layers_of", "rewrite", "rewrite_with_path"]
+
+Kind = TypeVar("Kind", bound=Layer)
 
 
 def rewrite(layer: Layer, fn: Callable[[Layer], Layer]) -> Layer:
@@ -40,6 +42,19 @@ def _rewrite(layer: Layer, path: str, fn: Callable[[str, Layer], Layer]) -> Laye
     fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
     rewritten = {name: part(name, value) for name, value in fields.items()}
     return fn(path, dataclasses.replace(layer, **rewritten))
+
+
+def layers_of(layer: Layer, kind: type[Kind]) -> list[Kind]:
+    """The layers of this class in it, itself among them, sub-layers before the layers that hold them."""
+    found: list[Kind] = []
+
+    def look(part: Layer) -> Layer:
+        if isinstance(part, kind):
+            found.append(part)
+        return part
+
+    rewrite(layer, look)
+    return found
 
 
 def eval_mode(layer: Layer) -> Layer:

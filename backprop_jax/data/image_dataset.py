@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backprop_jax.data.labels import require_labels
+
 __all__ = ["Examples", "ImageDataset"]
 
 
@@ -62,13 +64,7 @@ class ImageDataset:
             if shape != self.image_shape:
                 raise ValueError(f"{self.name}: train images have shape {self.image_shape}, {part} images {shape}")
         for part in ("train", "validation", "test"):
-            y = getattr(self, part).y
-            unknown = (y < 0) | (y >= self.classes)
-            if unknown.any():
-                row = int(np.argmax(unknown))
-                raise ValueError(
-                    f"{self.name}: {part} example {row} has label {y[row]}, outside 0 to {self.classes - 1}"
-                )
+            require_labels(f"{self.name}: {part} example", getattr(self, part).y, self.classes)
 
     @property
     def classes(self) -> int:

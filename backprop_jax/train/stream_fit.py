@@ -60,12 +60,12 @@ def fit_stream(
         raise ValueError(f"training takes 0 epochs or more, not {epochs}")
     train = np.asarray(train)
     first, _ = next(stream_batches(train, batch_size, steps)), stream_batches(validation, 1, 1)
-    state = new_state(objective, jax.random.key(seed), first)
+    root = jax.random.key(seed)
+    _, state = jax.eval_shape(objective.init, root, first)
     size = output_like(objective.layer, training.params, state, first[0]).shape[-1]
     for tokens in (train, validation):
         check_tokens(tokens, size)
     steps_per_epoch, spare = divmod(len(train) - 1, batch_size * steps)
-    root = jax.random.key(seed)
 
     def begin(epoch: int, training: Training) -> tuple[Training, Iterator[tuple]]:
         offset = np.random.default_rng((seed, epoch)).integers(spare + 1)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 import backprop_jax as bp
+from backprop_jax.core.rewrite import layers_of
 
 model = bp.chain(
     embed=bp.Embedding(5, 4),
@@ -58,3 +59,11 @@ def test_layers_in_a_plain_tuple_are_reached() -> None:
     held = bp.eval_mode(Holder((bp.Dropout(0.5), bp.skip(bp.Dropout(0.5)))))
     bp.rewrite_with_path(held, lambda path, layer: seen.setdefault(path, layer) and layer)
     assert seen["parts/0"].train is False and seen["parts/1"].train is False
+
+
+def test_the_layers_of_a_class() -> None:
+    inner, outer = bp.Dense(2), bp.Dense(3)
+    model = bp.chain(bp.skip(bp.chain(inner, bp.ReLU())), outer)
+    assert layers_of(model, bp.Dense) == [inner, outer]
+    assert layers_of(outer, bp.Dense) == [outer]
+    assert layers_of(model, bp.Tanh) == []

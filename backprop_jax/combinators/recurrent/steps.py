@@ -32,7 +32,7 @@ def choose(mask: jax.Array | None, real: PyTree, other: PyTree) -> PyTree:
 
 def zeros_where_not(mask: jax.Array | None, tree: PyTree) -> PyTree:
     """The tree, zero at the steps that are not real."""
-    return choose(mask, tree, jax.tree.map(jnp.zeros_like, tree))
+    return tree if mask is None else choose(mask, tree, jax.tree.map(jnp.zeros_like, tree))
 
 
 def carry_before(start: PyTree, after: PyTree, mask: jax.Array | None, reverse: bool) -> PyTree:
