@@ -1,112 +1,110 @@
 """Backpropagation you can read, prove and replace.
 
 Core, layers and combinators stand here; losses, optimizers and the rest in the modules `losses`, `optim`,
-`initializers`, `train`, `data`, `models` and `testing`, which are imported when they are first used.
+`initializers`, `train`, `data`, `models` and `testing`. All are imported when they are first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backprop_jax.combinators import (
-    bidirectional,
-    cast,
-    chain,
-    fan_out,
-    first,
-    fold_batch_norm,
-    parallel,
-    recurrent,
-    remat,
-    remat_steps,
-    reparameterize,
-    scan,
-    select,
-    skip,
-    spectral_norm,
-    stop_gradient,
-    tie,
-    weight_norm,
-    with_backward,
-)
-from backprop_jax.core import (
-    Children,
-    Layer,
-    Static,
-    Template,
-    as_jax_function,
-    eval_mode,
-    from_function,
-    reseed,
-    residual_bytes,
-    rewrite,
-    rewrite_with_path,
-    summarize,
-    supervised,
-    value_and_grad,
-)
-from backprop_jax.layers import (
-    ELU,
-    GELU,
-    SELU,
-    AdaptiveAvgPool,
-    AdaptiveMaxPool,
-    Affine,
-    AvgPool,
-    BatchNorm,
-    Concatenate,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Dropout,
-    DropPath,
-    Embedding,
-    Flatten,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    GroupNorm,
-    GRUCell,
-    HardSigmoid,
-    HardSiLU,
-    HardTanh,
-    Identity,
-    InstanceNorm,
-    LastStep,
-    LayerNorm,
-    LeakyReLU,
-    LocalResponseNorm,
-    LogSoftmax,
-    LSTMCarry,
-    LSTMCell,
-    MaxPool,
-    MaxSteps,
-    MeanSteps,
-    Mish,
-    Pad,
-    Padded,
-    PixelShuffle,
-    PixelUnshuffle,
-    ReLU,
-    ReLU6,
-    Reshape,
-    Resize,
-    RMSNorm,
-    RNNCell,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    SqueezeExcite,
-    Sum,
-    Tanh,
-    Transpose,
-    Upsample,
-)
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first used
     from backprop_jax import data, initializers, losses, models, optim, testing, train
+    from backprop_jax.combinators import (
+        bidirectional,
+        cast,
+        chain,
+        fan_out,
+        first,
+        fold_batch_norm,
+        parallel,
+        recurrent,
+        remat,
+        remat_steps,
+        reparameterize,
+        scan,
+        select,
+        skip,
+        spectral_norm,
+        stop_gradient,
+        tie,
+        weight_norm,
+        with_backward,
+    )
+    from backprop_jax.core import (
+        Children,
+        Layer,
+        Static,
+        Template,
+        as_jax_function,
+        eval_mode,
+        from_function,
+        reseed,
+        residual_bytes,
+        rewrite,
+        rewrite_with_path,
+        summarize,
+        supervised,
+        value_and_grad,
+    )
+    from backprop_jax.layers import (
+        ELU,
+        GELU,
+        SELU,
+        AdaptiveAvgPool,
+        AdaptiveMaxPool,
+        Affine,
+        AvgPool,
+        BatchNorm,
+        Concatenate,
+        Conv,
+        ConvTranspose,
+        Dense,
+        Dropout,
+        DropPath,
+        Embedding,
+        Flatten,
+        GlobalAvgPool,
+        GlobalMaxPool,
+        GroupNorm,
+        GRUCell,
+        HardSigmoid,
+        HardSiLU,
+        HardTanh,
+        Identity,
+        InstanceNorm,
+        LastStep,
+        LayerNorm,
+        LeakyReLU,
+        LocalResponseNorm,
+        LogSoftmax,
+        LSTMCarry,
+        LSTMCell,
+        MaxPool,
+        MaxSteps,
+        MeanSteps,
+        Mish,
+        Pad,
+        Padded,
+        PixelShuffle,
+        PixelUnshuffle,
+        ReLU,
+        ReLU6,
+        Reshape,
+        Resize,
+        RMSNorm,
+        RNNCell,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Softplus,
+        SqueezeExcite,
+        Sum,
+        Tanh,
+        Transpose,
+        Upsample,
+    )
 
 __version__ = "0.1.0"
 
@@ -210,10 +208,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    # All of them at once would double the time of `import backprop_jax`.
-    if name in ("data", "initializers", "losses", "models", "optim", "testing", "train"):
+ROOMS = "core", "layers", "combinators"  # where the names without a module of their own are
+
+
+def __getattr__(name: str) -> Any:
+    # All of them at once would multiply the time of `import backprop_jax`.
+    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "testing", "train"):
         return import_module(f"{__name__}.{name}")
+    if name in __all__:
+        for room in ROOMS:
+            module = import_module(f"{__name__}.{room}")
+            if name in module.__all__:
+                globals()[name] = getattr(module, name)
+                return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

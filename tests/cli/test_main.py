@@ -22,7 +22,7 @@ def test_an_interrupt_outside_training_is_no_traceback(
     def interrupt(flags: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["backprop_jax.cli.train_digits"], "train_digits", interrupt)
+    monkeypatch.setattr(importlib.import_module("backprop_jax.cli.train_digits"), "train_digits", interrupt)
     assert cli.main(["train", "digits"]) == 130
     assert capsys.readouterr().err.startswith("backprop-jax: interrupted")
 
