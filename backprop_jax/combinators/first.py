@@ -1,4 +1,4 @@
-"""A layer applied to the first component of its input, the others passed by."""
+"""A layer applied to the first component of its input, what comes with it passed by."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ["First", "first"]
 
 
 def first(layer: Layer) -> "First":
-    """`(x, *others) -> (layer(x), *others)`."""
+    """`(x, *others) -> (layer(x), *others)`; an x that comes alone, `x -> layer(x)`."""
     return First(layer)
 
 
@@ -22,7 +22,8 @@ class First(Layer):
 
         (y, *others) = (f(x), *others)
 
-    Shapes:   the output is a tuple, list or NamedTuple as the input is.
+    Shapes:   the output is a tuple, list or NamedTuple as the input is. An array is its own first component: so a
+              model takes sequences with and without their lengths.
     Params, state, saves: those of f.
     Backward: (dx, *dothers) = (f'ᵀ dy, *dothers)
     """
@@ -33,20 +34,31 @@ class First(Layer):
         require_layer("first", self.layer)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
-        require_components(self, x)
-        return self.layer.init(key, x[0])
+        return self.layer.init(key, _first_of(self, x))
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        require_components(self, x)
-        y, state, residuals = self.layer.forward(params, state, x[0])
+        y, state, residuals = self.layer.forward(params, state, _first_of(self, x))
         return _with_first(x, y), state, residuals
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-        dparams, dx = pull(self.layer, params, residuals, dy[0])
+        dparams, dx = pull(self.layer, params, residuals, dy if _is_alone(dy) else dy[0])
         return dparams, _with_first(dy, dx)
+
+
+def _first_of(layer: Layer, x: PyTree) -> PyTree:
+    if _is_alone(x):
+        return x
+    require_components(layer, x)
+    return x[0]
+
+
+def _is_alone(x: PyTree) -> bool:
+    return hasattr(x, "shape")
 
 
 def _with_first(components: PyTree, value: PyTree) -> PyTree:
     """The components with this value in place of the first, in a container of the same type."""
+    if _is_alone(components):
+        return value
     one_level = jax.tree.structure(components, is_leaf=lambda node: node is not components)
     return one_level.unflatten((value, *components[1:]))

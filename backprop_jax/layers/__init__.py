@@ -17,6 +17,14 @@ from backprop_jax.layers.activations import (
     Tanh,
 )
 from backprop_jax.layers.affine import Affine
+from backprop_jax.layers.attention import (
+    CrossAttention,
+    DotProductAttention,
+    Packed,
+    RotaryEmbedding,
+    SelfAttention,
+    Visibility,
+)
 from backprop_jax.layers.convolution import Conv, ConvTranspose
 from backprop_jax.layers.dense import Dense
 from backprop_jax.layers.drop_path import DropPath
@@ -59,7 +67,9 @@ __all__ = [
     "Concatenate",
     "Conv",
     "ConvTranspose",
+    "CrossAttention",
     "Dense",
+    "DotProductAttention",
     "DropPath",
     "Dropout",
     "Embedding",
@@ -84,6 +94,7 @@ __all__ = [
     "MaxSteps",
     "MeanSteps",
     "Mish",
+    "Packed",
     "Pad",
     "Padded",
     "PixelShuffle",
@@ -94,6 +105,8 @@ __all__ = [
     "ReLU6",
     "Reshape",
     "Resize",
+    "RotaryEmbedding",
+    "SelfAttention",
     "SiLU",
     "Sigmoid",
     "Softmax",
@@ -103,4 +116,5 @@ __all__ = [
     "Tanh",
     "Transpose",
     "Upsample",
+    "Visibility",
 ]

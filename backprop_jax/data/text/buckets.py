@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["IGNORED", "bucket_batches"]
+__all__ = ["IGNORED", "bucket_batches", "bucket_rows", "pad_rows", "token_row"]
 
 IGNORED = -1  # the tag of what is no token; CrossEntropy(ignore_index=-1) leaves it out, and without that gives NaN
 SHORTEST = 8  # the first boundary by default; fewer steps hardly take less time
@@ -34,37 +34,38 @@ def bucket_batches(
               boundary, or has tags of another length; if there are none, or not as many labels; if the boundaries do
               not increase from 1 or more; and as `batches` for the size.
     """
-    rows = [_vector(f"sequence {row}", sequence) for row, sequence in enumerate(sequences)]
-    if not rows:
-        raise ValueError("there are no sequences")
+    rows = [token_row(f"sequence {row}", sequence) for row, sequence in enumerate(sequences)]
     if len(rows) != len(y):
         raise ValueError(f"each sequence needs a label, but there are {len(rows)} sequences and {len(y)} labels")
-    if size < 1:
-        raise ValueError(f"a batch needs at least one sequence, not {size}")
-    if seed is not None and size > len(rows):
-        raise ValueError(f"a batch of {size} is larger than the data set of {len(rows)} sequences")
     lengths = np.array([len(row) for row in rows], np.int32)
+    groups = bucket_rows(lengths, size, seed, boundaries)
     tagged = np.ndim(y[0]) > 0
     tags, labels = (_tags(y, lengths), np.array([])) if tagged else ([], np.asarray(y))
-    groups = _groups(lengths, size, seed, _boundaries(boundaries, lengths))
 
     def batch(chosen: np.ndarray, steps: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-        tokens = _pad([rows[row] for row in chosen], steps, 0)
-        told = _pad([tags[row] for row in chosen], steps, IGNORED) if tagged else labels[chosen]
+        tokens = pad_rows([rows[row] for row in chosen], steps, 0)
+        told = pad_rows([tags[row] for row in chosen], steps, IGNORED) if tagged else labels[chosen]
         return (tokens, lengths[chosen]), told
 
     return (batch(*group) for group in groups)
 
 
-def _groups(
-    lengths: np.ndarray, size: int, seed: int | tuple[int, ...] | None, boundaries: np.ndarray
+def bucket_rows(
+    lengths: np.ndarray, size: int, seed: int | tuple[int, ...] | None, boundaries: Sequence[int] | None
 ) -> list[tuple[np.ndarray, int]]:
-    """The row numbers of each batch, and its T."""
+    """The row numbers of each batch, and its T. Raises: as `bucket_batches`."""
+    if not len(lengths):
+        raise ValueError("there are no sequences")
+    if size < 1:
+        raise ValueError(f"a batch needs at least one sequence, not {size}")
+    if seed is not None and size > len(lengths):
+        raise ValueError(f"a batch of {size} is larger than the data set of {len(lengths)} sequences")
+    limits = _boundaries(boundaries, lengths)
     rng = None if seed is None else np.random.default_rng(seed)
-    bucket = np.searchsorted(boundaries, lengths)
+    bucket = np.searchsorted(limits, lengths)
     groups, left, steps = [], np.array([], int), 0
     for number in np.unique(bucket):
-        steps = int(boundaries[number])
+        steps = int(limits[number])
         members = np.concatenate([left, np.flatnonzero(bucket == number)])
         if rng is not None:
             members = rng.permutation(members)
@@ -82,7 +83,7 @@ def _boundaries(given: Sequence[int] | None, lengths: np.ndarray) -> np.ndarray:
         last = max(-(-longest // SHORTEST), 1) * SHORTEST
         doubled = SHORTEST * 2 ** np.arange(last.bit_length())
         return np.append(doubled[doubled < last], last)
-    boundaries = _vector("boundaries", given)
+    boundaries = token_row("boundaries", given)
     if not (len(boundaries) and boundaries[0] >= 1 and (np.diff(boundaries) > 0).all()):
         raise ValueError(f"boundaries must increase from 1 or more, not {list(given)}")
     if longest > boundaries[-1]:
@@ -95,22 +96,23 @@ def _boundaries(given: Sequence[int] | None, lengths: np.ndarray) -> np.ndarray:
 
 
 def _tags(y: Sequence[Any] | np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    tags = [_vector(f"y {row}", tags) for row, tags in enumerate(y)]
+    tags = [token_row(f"y {row}", tags) for row, tags in enumerate(y)]
     for row, (found, length) in enumerate(zip(tags, lengths, strict=True)):
         if len(found) != length:
             raise ValueError(f"each token needs one tag, but sequence {row} has {length} tokens and {len(found)} tags")
     return tags
 
 
-def _vector(name: str, values: Any) -> np.ndarray:
-    """Whole numbers (length,) as int32."""
+def token_row(name: str, values: Any) -> np.ndarray:
+    """Whole numbers (length,) as int32. Raises: ValueError, naming what they are, for anything else."""
     vector = np.asarray(values)
     if vector.ndim != 1 or not (np.issubdtype(vector.dtype, np.integer) or vector.size == 0):
         raise ValueError(f"{name} must be a vector of integers, not {vector.dtype} of shape {vector.shape}")
     return vector.astype(np.int32)
 
 
-def _pad(vectors: list[np.ndarray], steps: int, value: int) -> np.ndarray:
+def pad_rows(vectors: list[np.ndarray], steps: int, value: int) -> np.ndarray:
+    """Vectors as rows (N, steps) int32, with a value after their ends."""
     padded = np.full((len(vectors), steps), value, np.int32)
     for row, vector in zip(padded, vectors, strict=True):
         row[: len(vector)] = vector

@@ -26,6 +26,9 @@ class BytePairVocabulary:
     It begins with the 256 bytes; then, again and again, the two neighbouring tokens that are most often side by side
     become a new one. Any text is encoded, and `decode(encode(text)) == text`.
 
+    Special tokens, such as those of padding, begin and end, stand for no text: `special_tokens` tells their numbers,
+    and `encode` never gives one, even where a text has the same letters.
+
     Raises:   ValueError if the definition is none of a tokenizer; ModuleNotFoundError, naming the extra to install,
               if tokenizers is missing.
     Source:   Sennrich, Haddow & Birch, 2016, arXiv:1508.07909; over bytes, Radford et al., 2019.
@@ -37,26 +40,44 @@ class BytePairVocabulary:
         _ = self._tokenizer
 
     @classmethod
-    def from_text(cls, text: str, size: int = 2000) -> "BytePairVocabulary":
+    def from_text(cls, text: str, size: int = 2000, special: Sequence[str] = ()) -> "BytePairVocabulary":
         """The vocabulary of `size` that suits a text; smaller, if no pair in the text is left that is there twice.
 
-        Raises:   ValueError if the text is empty, or `size` is no whole number of 256 or more.
+        The names in `special`, such as `("<pad>", "<s>", "</s>")`, become the first tokens, 0, 1, ..., in their order:
+        the first should be that of padding, for batches are filled up with 0.
+
+        Raises:   ValueError if the text is empty, a special name is empty, there twice or a token of the text too, or
+                  `size` is no whole number of 256 or more beside the special tokens.
         """
         if not text:
             raise ValueError("an empty text has no vocabulary")
-        whole = whole_number(size, least=BYTES)
+        if isinstance(special, str) or not all(special) or len(set(special)) < len(special):
+            raise ValueError(f"special tokens are a tuple of different names, none of them empty, not {special!r}")
+        least = BYTES + len(special)
+        whole = whole_number(size, least=least)
         if whole is None:
-            raise ValueError(f"a byte-pair vocabulary needs a size of {BYTES} or more, one for each byte, not {size!r}")
+            beside = f" and {len(special)} special tokens" if special else ""
+            raise ValueError(
+                f"a byte-pair vocabulary needs a size of {least} or more, one for each byte{beside}, not {size!r}"
+            )
         library = _library()
         tokenizer = library.Tokenizer(library.models.BPE())
         tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = library.decoders.ByteLevel()
         alphabet = library.pre_tokenizers.ByteLevel.alphabet()
         trainer = library.trainers.BpeTrainer(
-            vocab_size=whole, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+            vocab_size=whole,
+            min_frequency=2,
+            initial_alphabet=alphabet,
+            special_tokens=list(special),
+            show_progress=False,
         )
         tokenizer.train_from_iterator([text], trainer)
-        return cls(tokenizer.to_str())
+        vocabulary = cls(tokenizer.to_str())
+        for name, number in vocabulary.special_tokens.items():
+            if number in vocabulary.encode(name):
+                raise ValueError(f"the special token {name!r} is one of the text too: choose a name such as '<pad>'")
+        return vocabulary
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
@@ -64,12 +85,19 @@ class BytePairVocabulary:
     def __repr__(self) -> str:
         return f"BytePairVocabulary({len(self)} tokens)"
 
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """The numbers of the special tokens, by their names; of those in a file that was read too."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return {token.content: number for number, token in sorted(added.items()) if token.special}
+
     def encode(self, text: str) -> np.ndarray:
         """The tokens of a text, (T,) int32, fewer than it has bytes."""
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
     def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
-        """The text of some tokens (T,). Bytes that make no character, as when it was cut, become "\\ufffd".
+        """The text of some tokens (T,). Bytes that make no character, as when it was cut, become "\\ufffd"; special
+        tokens their names.
 
         Raises:   as `check_tokens`, and ValueError for another shape.
         """
@@ -93,7 +121,9 @@ class BytePairVocabulary:
     def _tokenizer(self) -> Any:
         library = _library()
         try:
-            return library.Tokenizer.from_str(self.definition)
+            tokenizer = library.Tokenizer.from_str(self.definition)
+            tokenizer.encode_special_tokens = True  # text is text: a "</s>" in it is letters, and ends nothing
+            return tokenizer
         except Exception as error:  # the library raises nothing narrower
             raise ValueError(f"tokenizers cannot read this definition: {error}") from error
 

@@ -17,7 +17,7 @@ def stream_batches(tokens: np.ndarray, size: int, steps: int) -> Iterator[tuple[
     size · steps tokens at the end, too few for another, are left out. With `size` 1 they are all of a text but for
     less than `steps`, for evaluation.
 
-    Shapes:   tokens (N,) -> inputs (size, steps), targets (size, steps).
+    Shapes:   tokens (N,) integers -> inputs (size, steps) int32, targets (size, steps) int32.
     Raises:   ValueError, at the call, if size or steps is less than one, tokens is no vector of integers, or there are
               fewer than size · steps + 1.
     """
@@ -35,5 +35,5 @@ def stream_batches(tokens: np.ndarray, size: int, steps: int) -> Iterator[tuple[
     used = count * size * steps
     inputs, targets = (tokens[begin : begin + used].reshape(size, -1) for begin in (0, 1))
     columns = (slice(begin, begin + steps) for begin in range(0, count * steps, steps))
-    # Copies: in place of views, where a change to the targets would change the inputs.
-    return ((inputs[:, chosen].copy(), targets[:, chosen].copy()) for chosen in columns)
+    # astype copies: in views a change to the targets would change the inputs.
+    return ((inputs[:, chosen].astype(np.int32), targets[:, chosen].astype(np.int32)) for chosen in columns)

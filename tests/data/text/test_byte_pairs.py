@@ -51,6 +51,44 @@ def test_it_is_a_value_that_depends_on_the_text_alone(vocabulary: BytePairVocabu
 
 
 @with_tokenizers
+def test_special_tokens_come_first_and_from_no_text(tmp_path: Path) -> None:
+    text = "the <s>the</s> the<pad>" * 3
+    vocabulary = BytePairVocabulary.from_text(text, 270, special=("<pad>", "<s>", "</s>"))
+    assert vocabulary.special_tokens == {"<pad>": 0, "<s>": 1, "</s>": 2}
+    assert vocabulary.encode(text).min() > 2
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    assert vocabulary.decode([1, *vocabulary.encode("the"), 2, 0]) == "<s>the</s><pad>"
+    vocabulary.save(tmp_path / "tokenizer.json")
+    again = BytePairVocabulary.load(tmp_path / "tokenizer.json")
+    assert again == vocabulary
+    assert again.special_tokens == vocabulary.special_tokens
+    assert again.encode("</s>").tolist() == vocabulary.encode("</s>").tolist()
+
+
+@with_tokenizers
+def test_without_special_tokens_there_are_none(vocabulary: BytePairVocabulary) -> None:
+    assert vocabulary.special_tokens == {}
+
+
+@with_tokenizers
+@pytest.mark.parametrize("name", ["a", "the"])
+def test_a_special_token_that_a_text_could_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"the special token '{name}' is one of the text too"):
+        BytePairVocabulary.from_text("the the the", 270, special=(name,))
+
+
+@pytest.mark.parametrize("special", [("<s>", "<s>"), ("",), "<pad>"])
+def test_bad_special_tokens_are_refused(special: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="a tuple of different names, none of them empty, not"):
+        BytePairVocabulary.from_text("text", 300, special)
+
+
+def test_a_vocabulary_needs_all_bytes_beside_its_special_tokens() -> None:
+    with pytest.raises(ValueError, match="a size of 258 or more, one for each byte and 2 special tokens, not 257"):
+        BytePairVocabulary.from_text("text", 257, ("<a>", "<b>"))
+
+
+@with_tokenizers
 def test_the_file_is_that_of_the_library(vocabulary: BytePairVocabulary, tmp_path: Path) -> None:
     vocabulary.save(tmp_path / "tokenizer.json")
     assert BytePairVocabulary.load(tmp_path / "tokenizer.json") == vocabulary

@@ -25,6 +25,12 @@ def test_rows_go_on_and_targets_are_one_ahead(count: int, size: int, steps: int)
     assert count - 1 - used < size * steps
 
 
+def test_small_integers_of_a_file_become_int32() -> None:
+    (inputs, targets) = next(stream_batches(np.array([1, 65535, 3], np.uint16), 1, 2))
+    assert inputs.dtype == targets.dtype == np.int32
+    assert (inputs.tolist(), targets.tolist()) == ([[1, 65535]], [[65535, 3]])
+
+
 def test_a_change_to_a_batch_changes_nothing_else() -> None:
     tokens = np.arange(9)
     for inputs, targets in stream_batches(tokens, 1, 4):

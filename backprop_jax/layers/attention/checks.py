@@ -1,0 +1,58 @@
+"""Errors of attention, raised while tracing: they name the layer, the shapes and what they should be."""
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.checks import require_components, require_float
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.layers.attention.visibility import Visibility
+from backprop_jax.layers.recurrent.padded import mask_of
+
+__all__ = ["require_attention"]
+
+
+def require_attention(layer: Layer, x: PyTree) -> tuple[jax.Array, jax.Array, jax.Array, Visibility | None]:
+    """q, k, v and what hides keys, or ValueError if they do not fit one another."""
+    require_components(layer, x, 3 if len(x) < 4 else 4)
+    q, k, v, *others = x
+    for part in (q, k, v):
+        require_float(layer, part, rank=4)
+    shapes = f"q {list(q.shape)}, k {list(k.shape)}, v {list(v.shape)}"
+    batch, queries, heads, width = q.shape
+    if k.shape[:3] != v.shape[:3] or k.shape[0] != batch or k.shape[3] != width:
+        raise ValueError(f"{layer} needs q (B, T, H, K), k (B, S, G, K), v (B, S, G, V), not {shapes}")
+    if width == 0 or heads % max(k.shape[2], 1) or (heads and not k.shape[2]):
+        raise ValueError(f"{layer} needs heads of some width, and of q a multiple of those of k and v, not {shapes}")
+    if not others:
+        return q, k, v, None
+    (data,) = others
+    if not isinstance(data, Visibility):
+        raise ValueError(
+            f"{layer} takes what hides keys as a Visibility(keys=..., mask=...), not {type(data).__name__}"
+        )
+    _require_visibility(layer, data, (batch, heads, queries, k.shape[1]))
+    return q, k, v, data
+
+
+def _require_visibility(layer: Layer, data: Visibility, scores: tuple[int, int, int, int]) -> None:
+    batch, _, queries, keys = scores
+    if data.keys is not None and mask_of(data.keys, keys).shape[0] != batch:
+        raise ValueError(f"{layer} was given keys {list(data.keys.shape)} for {batch} sequences")
+    for segments, steps, of in zip(data.segments or (), (queries, keys), ("queries", "keys"), strict=False):
+        if segments.shape != (batch, steps) or not jnp.issubdtype(segments.dtype, jnp.integer):
+            raise ValueError(
+                f"{layer} needs segments of {of} as integers ({batch}, {steps}), "
+                f"not {segments.dtype}{list(segments.shape)}"
+            )
+    for name, array, kind in (("mask", data.mask, jnp.bool_), ("bias", data.bias, jnp.floating)):
+        if array is None:
+            continue
+        fits = len(array.shape) == 4 and all(
+            length == whole or (axis < 2 and length == 1)
+            for axis, (length, whole) in enumerate(zip(array.shape, scores, strict=True))
+        )
+        if not fits or not jnp.issubdtype(array.dtype, kind):
+            raise ValueError(
+                f"{layer} needs a {name} of {kind.__name__.rstrip('_')} and shape {list(scores)}, the first two axes "
+                f"may be 1, not {array.dtype}{list(array.shape)}"
+            )

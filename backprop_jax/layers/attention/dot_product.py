@@ -1,0 +1,117 @@
+"""Attention: of all values, the mean that the likeness of query and key weighs."""
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import jax
+
+from backprop_jax.core.keys import typed_key
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.layers.attention.alibi import alibi_slopes
+from backprop_jax.layers.attention.checks import require_attention
+from backprop_jax.layers.attention.heads import from_heads, key_heads, query_heads
+from backprop_jax.layers.attention.tiles import Inputs, Scoring, attend, attend_backward
+from backprop_jax.layers.attention.visibility import Visibility
+from backprop_jax.layers.dropout import require_rate
+from backprop_jax.layers.recurrent.padded import mask_of
+
+__all__ = ["DotProductAttention"]
+
+
+class AttentionResiduals(NamedTuple):
+    q: jax.Array
+    k: jax.Array
+    v: jax.Array
+    data: Visibility | None
+    y: jax.Array
+    lse: jax.Array  # (B, G, R, T, 1): the logarithm of Σ exp(scores), in at least float32
+    key: jax.Array | tuple[()]
+
+
+@dataclass(frozen=True)
+class DotProductAttention(Layer):
+    """Each query's mean of the values, weighed by the softmax of its products with the keys.
+
+        y = p v,   p = softmax(cap(scale q kᵀ) + bias) over the keys that a query sees
+
+    with cap(s) = logit_softcap tanh(s / logit_softcap), or s. With `causal` a query sees the keys up to its own place,
+    with `window` those less than so many places away, and further what `Visibility` says. A query that sees no key
+    gives 0 and has no gradient. With `alibi` the bias is minus a slope of each head times the distance.
+
+    Shapes:   (q (B, T, H, K), k (B, S, G, K), v (B, S, G, V)) -> y (B, T, H, V); or with a `Visibility` behind v.
+              H is a multiple of G: heads g H / G and on share the keys of group g (grouped-query; multi-query: G = 1).
+    Params:   none.   State: () or, with dropout, the PRNG key of the next masks.
+    Saves:    q, k, v, what hides keys, y, and one number a query and head. Not p: it is one product away.
+    Backward: dv = pᵀ dy,   ds = p (dy vᵀ - Σ dy y),   dq = scale ds k,   dk = scale dsᵀ q,   dbias = ds; times cap'
+    Units:    scale is 1 / √K if None; `rate` the fraction of p that dropout removes. `tile` is the most queries and
+              keys worked on at a time: memory grows with T + S, and tiles in which no query sees a key cost nothing.
+    Raises:   ValueError if a hyper-parameter is out of range, the shapes do not fit one another or those of what hides
+              keys, or an array is not floating point.
+    Source:   Vaswani et al., 2017, arXiv:1706.03762, eq. 1; Dao et al., 2022, arXiv:2205.14135, for the tiles; Shazeer,
+              2019, arXiv:1911.02150, and Ainslie et al., 2023, arXiv:2305.13245, for the groups; Press et al., 2022,
+              arXiv:2108.12409, for alibi.
+    """
+
+    causal: bool = False
+    window: int | None = None
+    scale: float | None = None
+    logit_softcap: float | None = None
+    alibi: bool = False
+    rate: float = 0.0
+    train: bool = True
+    tile: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        require_rate("DotProductAttention", self.rate)
+        for name, given in (("scale", self.scale), ("logit_softcap", self.logit_softcap)):
+            if given is not None and not (isinstance(given, Real) and 0 < float(given) < float("inf")):
+                raise ValueError(f"DotProductAttention needs a finite {name} above 0 or None, not {given!r}")
+        for name, given in (("window", self.window), *(("tile", part) for part in self.tile or ())):
+            if given is not None and (not isinstance(given, int) or given < 1):
+                raise ValueError(f"DotProductAttention needs a {name} of 1 or more, a whole number, not {given!r}")
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        return (), typed_key(key) if self.rate else ()
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, AttentionResiduals]:
+        q, k, v, data = require_attention(self, x)
+        dropout_key: Any = ()
+        if self.rate and self.train:
+            state, dropout_key = jax.random.split(state)
+        o, lse = attend(*self._parts(q, k, v, data, dropout_key))
+        y = from_heads(o)
+        return y, state, AttentionResiduals(q, k, v, data, y, lse, dropout_key)
+
+    def backward(self, params: PyTree, residuals: AttentionResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
+        q, k, v, data, y, lse, dropout_key = residuals
+        groups = k.shape[2]
+        scoring, inputs = self._parts(q, k, v, data, dropout_key)
+        o, do = query_heads(y, groups), query_heads(dy, groups)
+        *parts, dbias = attend_backward(scoring, inputs, o, lse, do)
+        dx = tuple(map(from_heads, parts))
+        return (), dx if data is None else (*dx, Visibility(bias=dbias))
+
+    def _parts(
+        self, q: jax.Array, k: jax.Array, v: jax.Array, data: Visibility | None, dropout_key: Any
+    ) -> tuple[Scoring, Inputs]:
+        heads, width = q.shape[2:]
+        scoring = Scoring(
+            scale=width**-0.5 if self.scale is None else self.scale,
+            causal=self.causal,
+            window=self.window,
+            logit_softcap=self.logit_softcap,
+            alibi=alibi_slopes(heads) if self.alibi else None,
+            rate=self.rate,
+            tile=_good_tile(q.shape[1]) if self.tile is None else self.tile,
+        )
+        key = None if isinstance(dropout_key, tuple) else dropout_key
+        data = data or Visibility()
+        if data.keys is not None:
+            data = data._replace(keys=mask_of(data.keys, k.shape[1]))
+        return scoring, Inputs(query_heads(q, k.shape[2]), key_heads(k), key_heads(v), data, key)
+
+
+def _good_tile(steps: int) -> tuple[int, int]:
+    """What was fastest on two cores: small enough for their caches, and for half of a causal grid to be skipped."""
+    return (128, 128) if steps <= 1024 else (256, 512)

@@ -1,0 +1,150 @@
+"""Self-attention: every step of a sequence looks at the others, in several ways at once."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from backprop_jax.core.checks import require_float
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.layers.attention.dot_product import DotProductAttention
+from backprop_jax.layers.attention.rotary import RotaryEmbedding
+from backprop_jax.layers.attention.sequences import sequences_of, visibility_of, with_sequences
+from backprop_jax.layers.attention.visibility import Visibility
+
+__all__ = ["SelfAttention"]
+
+
+class Cache(NamedTuple):
+    """The keys and values of the steps so far."""
+
+    k: jax.Array  # (B, S, G, K)
+    v: jax.Array  # (B, S, G, K)
+    count: jax.Array  # (): how many of the S places are taken
+
+
+class SelfAttentionResiduals(NamedTuple):
+    start: jax.Array | None  # the place of the first step, with a cache
+    attention: PyTree
+
+
+@dataclass(frozen=True)
+class SelfAttention(Layer):
+    """Attention among the steps of a sequence, from the queries, keys and values of all heads side by side.
+
+        y = attention(turn(q), turn(k), v) of each head,   x = [q | k | v]
+
+    A Dense layer before it makes x, another behind it mixes the heads: `multi_head_attention` puts the three together.
+    With `cache` the layer remembers the keys and values of so many steps, for writing step by step.
+
+    Shapes:   x (B, T, (H + 2 G) K) float -> y (B, T, H K), with H = num_heads, G = num_kv_heads (H if None). Or
+              `Padded(x, lengths)` or `Packed(x, segments)` -> the same with y.
+    Params:   none.   State: that of `attention` (the PRNG key of dropout); with `cache` (that, Cache).
+    Saves:    what `attention` saves.
+    Backward: of the parts, turned back, side by side. With `cache` the steps of earlier calls are constants.
+    Units:    `rotary` turns queries and keys by their places. A cache has room for `cache` steps; what is written
+              behind its end is lost, and cannot be seen under jit.
+    Raises:   ValueError if the heads do not divide, the width of x is no multiple of theirs, a cache is asked of
+              attention that is not causal or given lengths or segments.
+    Source:   Vaswani et al., 2017, arXiv:1706.03762, section 3.2.2; Shazeer, 2019, arXiv:1911.02150, for the cache.
+    """
+
+    num_heads: int
+    num_kv_heads: int | None = None
+    attention: DotProductAttention = DotProductAttention()
+    rotary: RotaryEmbedding | None = None
+    cache: int | None = None
+
+    def __post_init__(self) -> None:
+        groups = self.num_heads if self.num_kv_heads is None else self.num_kv_heads
+        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", groups), ("cache", self.cache or 1)):
+            if not isinstance(count, int) or count < 1:
+                raise ValueError(f"SelfAttention needs {name} of 1 or more, a whole number, not {count!r}")
+        if self.num_heads % groups:
+            raise ValueError(
+                f"SelfAttention needs num_heads a multiple of num_kv_heads, not {self.num_heads}, {groups}"
+            )
+        if self.cache is not None and not self.attention.causal:
+            raise ValueError("SelfAttention with a cache must be causal: what comes later is not there yet")
+
+    @property
+    def groups(self) -> int:
+        return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        sequences, _ = self._parts(x)
+        _, state = self.attention.init(key, None)
+        if self.cache is None:
+            return (), state
+        batch, _, width = sequences.shape
+        empty = jnp.zeros((batch, self.cache, self.groups, width // self._slots), sequences.dtype)
+        return (), (state, Cache(empty, empty, jnp.zeros((), jnp.int32)))
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, SelfAttentionResiduals]:
+        sequences, data = self._parts(x)
+        q, k, v = self._split(sequences)
+        cache, start = None, None
+        if self.cache is not None:
+            state, cache = state
+            start = cache.count
+        q, k = self._turn(q, start), self._turn(k, start)
+        if cache is not None:
+            data = Visibility(start=start)
+            k, v = _write(cache.k, k, start), _write(cache.v, v, start)
+        y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
+        if cache is not None:
+            state = state, Cache(k, v, cache.count + q.shape[1])
+        y = y.reshape(*y.shape[:2], -1).astype(sequences.dtype)  # a cache may be more precise
+        return with_sequences(x, y), state, SelfAttentionResiduals(start, residuals)
+
+    def backward(self, params: PyTree, residuals: SelfAttentionResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+        start, attention = residuals
+        flat = sequences_of(dy)
+        heads = flat.reshape(*flat.shape[:2], self.num_heads, -1)
+        _, (dq, dk, dv, *_) = self.attention.backward((), attention, heads)
+        if start is not None:
+            # What was written in this call; the rest of the cache is a constant.
+            cut = partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=flat.shape[1], axis=1)
+            dk, dv = (cut(part).astype(flat.dtype) for part in (dk, dv))
+        parts = self._turn_back(dq, start), self._turn_back(dk, start), dv
+        return (), with_sequences(dy, jnp.concatenate([part.reshape(*flat.shape[:2], -1) for part in parts], -1))
+
+    @property
+    def _slots(self) -> int:
+        return self.num_heads + 2 * self.groups
+
+    def _parts(self, x: PyTree) -> tuple[jax.Array, Visibility | None]:
+        sequences, data = sequences_of(x), visibility_of(self, x)
+        require_float(self, sequences, rank=3)
+        if len(sequences.shape) != 3 or sequences.shape[2] % self._slots or not sequences.shape[2]:
+            raise ValueError(
+                f"{self} needs x (B, T, W), W a multiple of its {self.num_heads} heads of queries and twice "
+                f"{self.groups} of keys, {self._slots} in all, not {list(sequences.shape)}"
+            )
+        if self.cache is not None and data is not None:
+            raise ValueError(f"{self} writes step by step, so it takes an array, not {type(x).__name__}")
+        return sequences, data
+
+    def _split(self, sequences: jax.Array) -> list[jax.Array]:
+        batch, steps, width = sequences.shape
+        heads = sequences.reshape(batch, steps, self._slots, width // self._slots)
+        return jnp.split(heads, (self.num_heads, self.num_heads + self.groups), 2)
+
+    def _turn(self, heads: jax.Array, start: jax.Array | None) -> jax.Array:
+        if self.rotary is None:
+            return heads
+        return self.rotary.forward((), (), heads if start is None else (heads, start + jnp.arange(heads.shape[1])))[0]
+
+    def _turn_back(self, dheads: jax.Array, start: jax.Array | None) -> jax.Array:
+        if self.rotary is None:
+            return dheads
+        if start is None:
+            return self.rotary.backward((), (), dheads)[1]
+        return self.rotary.backward((), start + jnp.arange(dheads.shape[1]), dheads)[1][0]
+
+
+def _write(cache: jax.Array, part: jax.Array, start: jax.Array | None) -> jax.Array:
+    return lax.dynamic_update_slice_in_dim(cache, part.astype(cache.dtype), start, 1)
