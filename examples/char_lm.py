@@ -21,9 +21,13 @@ arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argpars
 arguments.add_argument("--epochs", type=int, default=12, help="passes over the training text")
 arguments.add_argument("--cell", choices=["lstm", "gru"], default="lstm")
 arguments.add_argument("--features", type=int, default=256, help="how many numbers it remembers, of an LSTM twice that")
-arguments.add_argument("--characters", type=int, help="how many to read, from the beginning; all by default")
+arguments.add_argument("--characters", type=int, default=10**6, help="how many to read, from the beginning, at most")
 arguments.add_argument("--seed", type=int, default=0)
 flags = arguments.parse_args()
+if flags.epochs < 1 or flags.features < 1 or flags.characters < 3000 or flags.seed < 0:
+    arguments.error(
+        "it takes --epochs 1 or more, --features 1 or more, --characters 3000 or more, and --seed 0 or more"
+    )
 begin, rows, steps = time.perf_counter(), 32, 64
 
 # 1. The text, its first eight tenths to train on. A token is a character.
@@ -36,42 +40,32 @@ print(f"{len(tokens):,} characters, {len(vocabulary)} different ones; 5-grams: {
 # 2. The model. Its state goes from batch to batch, as the text does; gradients do not, and reach 64 steps at most.
 model = models.char_lm(len(vocabulary), features=flags.features, cell=flags.cell, rate=0.3)
 objective = bp.supervised(model, bp.losses.CrossEntropy())
-batches = (len(tokens) - steps) // (rows * steps)
+batches = (len(tokens) - 1) // (rows * steps)
 schedule = optim.warmup_cosine_decay_schedule(0.0, 1e-2, warmup_steps=batches // 2, decay_steps=flags.epochs * batches)
 optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(schedule))
-training = train.start(objective, optimizer, jax.random.key(flags.seed), (tokens[None, :steps].repeat(rows, 0),) * 2)
-print(bp.summarize(model, tokens[None, :steps].repeat(rows, 0)), "\n")
+batch = next(data.stream_batches(tokens, rows, steps))
+training = train.start(objective, optimizer, jax.random.key(flags.seed), batch)
+print(bp.summarize(model, batch[0]), "\n")
 
 
-@jax.jit
-def nats(params, held_out):
-    batch = held_out[None, :-1], held_out[None, 1:]
-    _, new = objective.init(jax.random.key(0), batch)  # a state that remembers no text
-    loss, _, _ = bp.eval_mode(objective).forward(params, new, batch)
-    return loss
-
-
-def bits(held_out: np.ndarray) -> float:
-    return float(nats(training.params, held_out)) / math.log(2)
-
-
-def sample(length: int, seed: int, prompt: str = "The ") -> str:
+def sample(params, length: int, seed: int, prompt: str = "The ") -> str:
     start = vocabulary.encode(prompt)[None]
-    written = models.generate(model, training.params, start, length, jax.random.key(seed), temperature=0.7)
+    written = models.generate(model, params, start, length, jax.random.key(seed), temperature=0.7)
     return prompt + vocabulary.decode(np.asarray(written[0]))
 
 
-# 3. Train. Each epoch cuts the text at other places; the state of the last begins it, for what that is worth.
-step = train.make_step(objective, optimizer)
-offsets = np.random.default_rng(flags.seed).integers(0, steps, flags.epochs)
-for epoch, offset in enumerate(offsets, start=1):
-    for batch in data.stream_batches(tokens[offset:], rows, steps):
-        training, loss = step(training, batch)
-    seconds = time.perf_counter() - begin
-    print(f"epoch {epoch:2}   validation: {bits(validation):.3f} bits a character   {seconds:.0f} s")
-    print("    " + sample(200, epoch).replace("\n", "\n    ") + "\n")
+def tell(row: train.StreamEpoch, params) -> None:
+    bits, seconds = row.validation_loss / math.log(2), time.perf_counter() - begin
+    print(f"epoch {row.epoch:2}   validation: {bits:.3f} bits a character   {seconds:.0f} s")
+    print("    " + sample(params, 200, row.epoch).replace("\n", "\n    ") + "\n")
+
+
+# 3. Train. Each epoch cuts the text at other places, and begins with a state that remembers nothing.
+options = {"epochs": flags.epochs, "batch_size": rows, "steps": steps, "seed": flags.seed, "on_epoch": tell}
+params = train.fit_stream(objective, optimizer, training, tokens, validation, **options).training.params
 
 # 4. Test once, and let it write more.
-print(sample(1000, 0))
-print(f"\nheld-out text, bits a character: {bits(test):.3f}, 5-grams {ngrams.bits(test):.3f}")
+print(sample(params, 1000, 0))
+bits = train.stream_loss(objective, params, test) / math.log(2)
+print(f"\nheld-out text, bits a character: {bits:.3f}, 5-grams {ngrams.bits(test):.3f}")
 print(f"after {time.perf_counter() - begin:.0f} s")

@@ -22,14 +22,15 @@ from backprop_jax import data, models, optim, train
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--epochs", type=int, default=6, help="passes over the training sentences, at most")
-arguments.add_argument("--sentences", type=int, help="how many to train on; all by default")
+arguments.add_argument("--sentences", type=int, default=7397, help="how many to train on; all by default")
 arguments.add_argument("--seed", type=int, default=0)
-flags = arguments.parse_args()
-begin, size, patience = time.perf_counter(), 32, 2
+flags, begin, size, patience = arguments.parse_args(), time.perf_counter(), 32, 2
+if flags.epochs < 1 or flags.seed < 0 or not 100 <= flags.sentences <= 7397:
+    arguments.error("it takes --epochs 1 or more, --sentences 100 to 7397, and --seed 0 or more")
 
 # 1. Sentences as words, numbered from 1. Those that occur once are not known, and 0.
 films = data.film_sentences()
-sentences = films.train[: flags.sentences]
+sentences = films.train[np.arange(flags.sentences) * len(films.train) // flags.sentences]  # praise stands first
 words = lambda text: re.findall(r"[a-z']+|[!?.,;:]", text.lower())
 known = [word for word, count in Counter(w for text in sentences.texts for w in words(text)).items() if count > 1]
 number = {word: place for place, word in enumerate(known, start=1)}
@@ -44,8 +45,7 @@ bag = max(map(fit, (0.3, 1, 3, 10, 30)), key=lambda bag: right(bag, films.valida
 print(f"bag of words, C = {bag.C}: validation {right(bag, films.validation):.1%}\n")
 
 # 3. The network.
-model = models.sentiment_classifier(len(known) + 1, rate=0.5)
-objective = bp.supervised(model, bp.losses.CrossEntropy())
+objective = bp.supervised(models.sentiment_classifier(len(known) + 1, rate=0.5), bp.losses.CrossEntropy())
 steps = flags.epochs * (len(sentences) // size)
 schedule = optim.warmup_cosine_decay_schedule(0.0, 2e-3, warmup_steps=steps // 20, decay_steps=steps)
 optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adamw(schedule, weight_decay=0.01))
@@ -61,7 +61,7 @@ def batches(part, size, seed=None):
 
 # 4. Train, until two epochs bring no better validation, and test what was best once.
 training = train.start(objective, optimizer, jax.random.key(flags.seed), next(batches(examples, size)))
-step, predict = train.make_step(objective, optimizer), train.make_evaluation(model)
+step, predict = train.make_step(objective, optimizer), train.make_evaluation(objective.layer)
 hits = lambda params, x, y: np.asarray(predict(params, training.state, x)).argmax(-1) == y
 share = lambda params, part: np.concatenate([hits(params, *pair) for pair in batches(part, 256)]).mean()
 best, best_epoch, params = 0.0, 0, None

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit status: 0; 2 if the flags are at fault; 130 after Ctrl-C; otherwise 1.
     """
+    if argv is None and isinstance(sys.stdout, io.TextIOWrapper):
+        # A sample, or a path, may hold what the terminal or pipe has no bytes for; stderr does so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     status = _run(argv)
     if argv is None:
         _flush()

@@ -1,5 +1,6 @@
 """How the command line says no."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,9 +17,20 @@ class Refused(Exception):
 
 @contextmanager
 def refusing(*errors: type[Exception], prefix: str = "", status: int = 2) -> Iterator[None]:
-    """Turn the errors that the body is expected to meet into Refused; others are bugs and keep their traceback."""
+    """Turn the errors that the body is expected to meet into Refused; others are bugs and keep their traceback.
+
+    What the system says loses its number, and its path unless that is of a file which the prefix does not name.
+    """
     try:
         yield
     except errors as error:
-        # Without "[Errno 20]" and a path that the prefix names already.
-        raise Refused(f"{prefix}{getattr(error, 'strerror', None) or error}", status) from error
+        raise Refused(f"{prefix}{_reason(error, prefix)}", status) from error
+
+
+def _reason(error: Exception, prefix: str) -> str:
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    # One that is written does not exist if it cannot be; its name is for the time of writing, and tells nothing.
+    path = str(error.filename)
+    unnamed = path not in prefix and os.path.lexists(path)
+    return f"{path}: {error.strerror}" if unnamed else error.strerror

@@ -37,6 +37,7 @@ from backprop_jax.train.step import GradientTransform
 
 __all__ = ["train_text"]
 
+HISTORY = "history.csv"
 CHECKED = 4, 8  # rows and steps in the cross-check
 PROMPT, SAMPLE = 20, 200  # tokens of a sample: those given, the beginning of the text to validate, and those written
 TEMPERATURE = 0.7  # of a sample
@@ -142,6 +143,7 @@ def _train(
 ) -> tuple[Fit[StreamEpoch], PyTree]:
     """The training, and the parameters that did best on the text to validate; they and the history are on the disk."""
     best_loss, best, written = math.inf, None, False
+    history = flags.out / HISTORY
     if flags.params is not None:  # what it begins with is not to be replaced by something worse
         best_loss = stream_loss(objective, training.params, corpus.validation)
         best = jax.tree.map(jnp.copy, training.params)
@@ -157,9 +159,12 @@ def _train(
 
     def keep(params: PyTree) -> None:
         nonlocal written
-        written = True
         notes = make_notes(flags, corpus.vocabulary, corpus.name)
         write(console, flags.out / FILE, lambda path: save_params(path, params, notes))
+        if not written:  # that of an earlier run would stay beside them, for good if this one diverges
+            with refusing(OSError, prefix=f"{history} is of an earlier run and cannot be removed: ", status=1):
+                history.unlink(missing_ok=True)
+        written = True
 
     def on_epoch(row: StreamEpoch, params: PyTree) -> None:
         nonlocal best_loss, best
@@ -195,7 +200,7 @@ def _train(
         best, written = last, False
     if not written:
         keep(best)
-    write(console, flags.out / "history.csv", lambda path: save_history(path, trained.history, StreamEpoch))
+    write(console, history, lambda path: save_history(path, trained.history, StreamEpoch))
     return trained, best
 
 

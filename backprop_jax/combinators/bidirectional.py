@@ -13,6 +13,7 @@ from backprop_jax.core.cotangents import add
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import layers_of, rewrite
 from backprop_jax.core.static import Static
+from backprop_jax.core.summary import Recorded
 from backprop_jax.layers.join import Concatenate, Identity
 from backprop_jax.layers.recurrent import Padded
 
@@ -60,10 +61,11 @@ class Bidirectional(Layer):
     layer: Parallel
 
     def __post_init__(self) -> None:
-        carries = [part.carry if isinstance(part, Recurrent) else None for part in self.layer.children.layers]
+        parts = [_unwatched(part) for part in self.layer.children.layers]
+        carries = [part.carry if isinstance(part, Recurrent) else None for part in parts]
         if carries.count("input") == 1:
             raise ValueError(f"bidirectional needs carry='input' in both layers or in none: {self}")
-        for part in self.layer.children.layers:
+        for part in parts:
             for layer in layers_of(part, Recurrent):
                 if layer.reverse and layer.carry == "state":
                     raise ValueError(
@@ -108,7 +110,8 @@ class Bidirectional(Layer):
 
     @property
     def _has_carries(self) -> bool:
-        return all(isinstance(part, Recurrent) and part.carry == "input" for part in self.layer.children.layers)
+        parts = map(_unwatched, self.layer.children.layers)
+        return all(isinstance(part, Recurrent) and part.carry == "input" for part in parts)
 
     def _inputs(self, x: PyTree) -> PyTree:
         """The input of each layer."""
@@ -118,6 +121,11 @@ class Bidirectional(Layer):
         x, carries = x
         require_components(self, carries, 2)
         return self.layer.children.pack((x, carry) for carry in carries)
+
+
+def _unwatched(part: Layer) -> Layer:
+    """The layer itself, where `summarize` looks on."""
+    return part.layer if isinstance(part, Recorded) else part
 
 
 def _turned_round(layer: Layer) -> Layer:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, zeros
+from backprop_jax.layers.rows import sum_of_rows, weight_gradient
 
 __all__ = ["Dense"]
 
@@ -54,9 +55,8 @@ class Dense(Layer):
 
     def backward(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, w = residuals, params["w"]
-        rows = tuple(range(dy.ndim - 1))
-        dparams = {"w": jnp.tensordot(x, dy, (rows, rows)).astype(w.dtype)}
+        dparams = {"w": weight_gradient(x, dy).astype(w.dtype)}
         if self.use_bias:
-            dparams["b"] = jnp.sum(dy, rows).astype(params["b"].dtype)
+            dparams["b"] = sum_of_rows(dy).astype(params["b"].dtype)
         dx = (dy @ w.T).astype(x.dtype)
         return dparams, dx

@@ -3,11 +3,10 @@
 from typing import Literal
 
 from backprop_jax.combinators import chain, first, remat, skip
-from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.layer import Layer
-from backprop_jax.layers import GELU, Dense, DotProductAttention, Dropout, LayerNorm, RotaryEmbedding, SelfAttention
+from backprop_jax.layers import GELU, Dense, DotProductAttention, LayerNorm, SelfAttention
 
-__all__ = ["RECOMPUTE", "Recompute", "attention_part", "feed_forward_part", "pre_norm_block"]
+__all__ = ["RECOMPUTE", "Recompute", "pre_norm_block"]
 
 Recompute = Literal["none", "norms", "block"]
 RECOMPUTE = ("none", "norms", "block")

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import jax
 import numpy as np
 
+from backprop_jax.core.layer import PyTree
 from backprop_jax.train.interrupt import catch_interrupt
 from backprop_jax.train.step import Training
 
@@ -67,7 +68,8 @@ def run_epochs(
     Ctrl-C, or a KeyboardInterrupt from a callback, ends it after the step in hand: the result holds all that was
     learned, with `interrupted` set and without a row for the unfinished epoch.
 
-    Raises:   FloatingPointError as soon as the loss is seen to be NaN or infinite.
+    Raises:   FloatingPointError as soon as the loss is seen to be NaN or infinite, and where an epoch or an interrupt
+              leaves such parameters: neither a callback nor the result ever has them.
     """
     history: list[Row] = []
     with catch_interrupt() as interrupt:
@@ -92,8 +94,10 @@ def run_epochs(
                     loss = finite(outcome[0], taken)
                     tell(on_progress, Progress(epoch, epochs, taken, epochs * steps_per_epoch, loss, speed.now()))
                 if interrupt.requested:
+                    _require_finite(training.params, taken)
                     return Fit(training, tuple(history), interrupted=True)
             finite(watched[-1][0], taken)
+            _require_finite(training.params, taken)
             items_per_second = speed.now()
             loss, norms = jax.tree.map(lambda *steps: float(np.mean(steps)), *jax.device_get(watched))
             history.append(measure(training, Pass(epoch, taken, loss, items_per_second, norms)))
@@ -108,6 +112,14 @@ def finite(loss: jax.Array | float, step: int) -> float:
     if not math.isfinite(loss):
         raise FloatingPointError(f"the loss became {float(loss)} by step {step}: it diverged, lower the learning rate")
     return float(loss)
+
+
+def _require_finite(params: PyTree, step: int) -> None:
+    """A loss tells of the parameters before its step, and not of all: a row of an embedding may not be read."""
+    if not all(np.isfinite(leaf).all() for leaf in map(np.asarray, jax.tree.leaves(params))):
+        raise FloatingPointError(
+            f"parameters became NaN or infinite by step {step}: it diverged, lower the learning rate"
+        )
 
 
 class _Speed:

@@ -1,3 +1,5 @@
+import io
+import sys
 from pathlib import Path
 
 import jax
@@ -52,6 +54,14 @@ def test_one_seed_writes_one_text(folder: Path, capsys: pytest.CaptureFixture[st
     assert first == by_file != other
 
 
+def test_what_stdout_has_no_bytes_for_is_escaped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "argv", ["backprop-jax", "generate", "--model", str(folder), "--prompt", "é"])
+    assert main() == 0
+    assert stdout.buffer.getvalue().startswith(rb"\xe9")  # type: ignore[attr-defined]
+
+
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
     told = capsys.readouterr().err
     assert told.startswith("backprop-jax: error: ")
@@ -62,7 +72,12 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--prompt", "abd"], "--prompt: the character 'd' at position 2 is not in the vocabulary of 5 characters"),
+        (
+            ["--prompt", "abd"],
+            "--prompt: the character 'd' at position 2 is not in the vocabulary of 5 characters: leave it out, or make "
+            "the vocabulary from a text that has it\n",
+        ),
+        (["--prompt", "a\udcff"], r"--prompt: the character '\udcff' at position 1 is not in the vocabulary"),
         (["--prompt", ""], "--prompt must have one character or more"),
         (["--temperature", "0"], "--temperature must be a positive number, not 0.0"),
         (["--temperature", "nan"], "--temperature must be a positive number, not nan"),

@@ -125,6 +125,17 @@ def test_the_best_epoch_is_kept(
     assert capsys.readouterr().out.count("params.safetensors") == 2
 
 
+def test_divergence_leaves_the_best_epoch_and_no_history_of_another_run(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "history.csv").write_text("of an earlier run")
+    losses = iter([1.0, float("nan")])
+    monkeypatch.setattr("backprop_jax.train.stream_fit.stream_loss", lambda *_: next(losses))
+    assert main(flags_of(text, "--epochs", "3", "--out", str(tmp_path))) == 1
+    assert "the loss became nan by step 52: it diverged" in refusal(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
+
+
 @pytest.fixture
 def control_c() -> Iterator[None]:
     """Python's own handling of SIGINT, which a shell that starts the tests in the background takes away."""
@@ -147,12 +158,24 @@ def test_control_c_keeps_what_is_learned(
         press = lambda report: os.kill(os.getpid(), signal.SIGINT)
         yield (press, lambda progress: None) if epochs else (lambda row: None, press)
 
+    begun: list = []
+    start = train_text.start
+
+    def spy(*arguments):
+        training = start(*arguments)
+        begun.append(jax.device_get(training.params))
+        return training
+
+    monkeypatch.setattr(train_text, "start", spy)
     monkeypatch.setattr(train_text, "show_progress", interrupt)
     assert main(flags_of(text, "--epochs", "9", "--out", str(tmp_path))) == 130
     told = capsys.readouterr()
     assert told.err == f"backprop-jax: interrupted after {epochs} of 9 epochs; the best so far is written\n"
     assert "bits a character" in told.out
-    assert load_writer(tmp_path).vocabulary == data.CharacterVocabulary.from_text(FOX)
+    writer = load_writer(tmp_path)
+    assert writer.vocabulary == data.CharacterVocabulary.from_text(FOX)
+    for before, after in zip(jax.tree.leaves(begun[0]), jax.tree.leaves(writer.params), strict=True):
+        assert np.abs(before - after).max() > 1e-3
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 1 + epochs
 
 

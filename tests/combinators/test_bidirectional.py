@@ -63,6 +63,16 @@ def test_carries_of_both_layers() -> None:
     assert not any(np.any(leaf) for leaf in jax.tree.leaves((dparams["forward"], dstarts[0])))
 
 
+def test_the_summary_of_layers_that_take_carries() -> None:
+    cell = bp.LSTMCell(3)
+    one, starts = bp.recurrent(cell, carry="input"), (bp.LSTMCarry(normal(B, 3), normal(B, 3)),) * 2
+    for x in (normal(B, T, D), bp.Padded(normal(B, T, D), LENGTHS)):
+        summary = bp.summarize(bp.bidirectional(one), (x, starts))
+        lines = [(row.path, row.layer) for row in summary.layers]
+        assert lines[:2] == [("forward", one), ("backward", replace(one, reverse=True))]
+        assert summary.parameters == 2 * 12 * (D + 3 + 1)
+
+
 def test_layers_that_do_not_fit_each_other() -> None:
     with pytest.raises(ValueError, match="carry='input' in both layers or in none"):
         bp.bidirectional(RNN, replace(RNN, carry="input", reverse=True))

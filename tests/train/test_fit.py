@@ -2,6 +2,7 @@ import os
 import signal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -138,6 +139,28 @@ def test_divergence_is_an_error() -> None:
     training = start(OBJECTIVE, optimizer, jax.random.key(0), batch)
     with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) by step \d+"):
         fit(OBJECTIVE, optimizer, training, DATA.train, DATA.validation, epochs=2, batch_size=BATCH_SIZE)
+
+
+def test_an_interrupt_does_not_hide_divergence() -> None:
+    """The step in hand makes the parameters NaN, and its loss is of those before."""
+
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    optimizer = bp.optim.sgd(lambda step: jnp.where(step < 15, 0.1, jnp.nan))
+    batch = DATA.train.x[:BATCH_SIZE], DATA.train.y[:BATCH_SIZE]
+    training = start(OBJECTIVE, optimizer, jax.random.key(0), batch)
+    with pytest.raises(FloatingPointError, match="parameters became NaN or infinite by step 16"):
+        fit(
+            OBJECTIVE,
+            optimizer,
+            training,
+            DATA.train,
+            DATA.validation,
+            epochs=1,
+            batch_size=BATCH_SIZE,
+            on_progress=interrupt,
+        )
 
 
 @pytest.mark.parametrize(

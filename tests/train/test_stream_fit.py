@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
+from backprop_jax.data import stream_batches
 from backprop_jax.models import char_lm
 from backprop_jax.train import Fit, Progress, StreamEpoch, fit_stream, make_step, start
 
@@ -50,6 +51,22 @@ def test_a_longer_text_is_cut_elsewhere_in_each_pass_by_the_seed() -> None:
     assert first.history[-1].step == 6
     jax.tree.map(np.testing.assert_array_equal, first.training.params, again.training.params)
     assert len({result.history[0].train_loss for result in (first, *others)}) > 1
+
+
+def test_each_pass_cuts_a_longer_text_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, longer = [], np.concatenate([TEXT, TEXT[1:16]])
+
+    def spy(tokens: np.ndarray, size: int, steps: int):
+        if (size, steps) == (ROWS, STEPS):
+            begun.append(len(longer) - len(tokens))
+        return stream_batches(tokens, size, steps)
+
+    monkeypatch.setattr("backprop_jax.train.stream_fit.stream_batches", spy)
+    run(longer, epochs=6)
+    _, *passes = begun  # after a look at the shapes of a batch
+    assert len(passes) == 6
+    assert len(set(passes)) > 3
+    assert set(passes) <= set(range(16))  # what a pass leaves out, so that all have as many batches
 
 
 def test_it_learns_and_hands_out_the_parameters() -> None:

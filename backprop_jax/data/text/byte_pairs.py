@@ -46,11 +46,12 @@ class BytePairVocabulary:
         The names in `special`, such as `("<pad>", "<s>", "</s>")`, become the first tokens, 0, 1, ..., in their order:
         the first should be that of padding, for batches are filled up with 0.
 
-        Raises:   ValueError if the text is empty, a special name is empty, there twice or a token of the text too, or
-                  `size` is no whole number of 256 or more beside the special tokens.
+        Raises:   ValueError if the text is empty or has a lone surrogate, a special name is empty, there twice or a
+                  token of the text too, or `size` is no whole number of 256 or more beside the special tokens.
         """
         if not text:
             raise ValueError("an empty text has no vocabulary")
+        _require_bytes(text)
         if isinstance(special, str) or not all(special) or len(set(special)) < len(special):
             raise ValueError(f"special tokens are a tuple of different names, none of them empty, not {special!r}")
         least = BYTES + len(special)
@@ -92,7 +93,11 @@ class BytePairVocabulary:
         return {token.content: number for number, token in sorted(added.items()) if token.special}
 
     def encode(self, text: str) -> np.ndarray:
-        """The tokens of a text, (T,) int32, fewer than it has bytes."""
+        """The tokens of a text, (T,) int32, fewer than it has bytes.
+
+        Raises:   ValueError, naming it and its position, for a lone surrogate, which has no bytes.
+        """
+        _require_bytes(text)
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
     def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
@@ -126,6 +131,16 @@ class BytePairVocabulary:
             return tokenizer
         except Exception as error:  # the library raises nothing narrower
             raise ValueError(f"tokenizers cannot read this definition: {error}") from error
+
+
+def _require_bytes(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{text[error.start]!r} at position {error.start} is a surrogate, which is no character: it may stand for "
+            "a byte that is not UTF-8"
+        ) from error
 
 
 def _library() -> Any:

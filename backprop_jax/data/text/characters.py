@@ -19,8 +19,8 @@ __all__ = ["CharacterVocabulary"]
 class CharacterVocabulary:
     """One token for each of some characters, numbered in their order.
 
-    Characters are Unicode code points. With `unknown`, one of the characters, any other is taken for that one;
-    without it, any other is refused.
+    Characters are Unicode code points. With `unknown`, one of the characters, such as "\\ufffd", any other is taken for
+    that one; without it, any other is refused.
 
     Raises:   ValueError if there are no characters, one is there twice, or `unknown` is none of them.
     """
@@ -65,7 +65,7 @@ class CharacterVocabulary:
                 first = int(np.argmax(missing))
                 raise ValueError(
                     f"the character {text[first]!r} at position {first} is not in the vocabulary of {len(self)} "
-                    "characters: make one from a text that has it, or with unknown='\\ufffd'"
+                    "characters: leave it out, or make the vocabulary from a text that has it"
                 )
             return np.where(missing, np.int32(self.characters.index(self.unknown)), tokens[place])
         return tokens[place]

@@ -17,7 +17,7 @@ def python_docs() -> str:
         from pydoc_data.topics import topics
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "this Python was installed without pydoc_data, its documentation: use another, or data.read_text"
+            "this Python was installed without pydoc_data, its documentation: use another, or a text of yours"
         ) from error
     paragraphs: dict[str, str] = {}  # by its words: the same may be indented in one topic, and not in another
     for name in sorted(topics):

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, orthogonal, zeros
 from backprop_jax.layers.recurrent.step import backward_of_step, forward_of_step
-from backprop_jax.layers.recurrent.weights import project, require_features, sum_of_rows, weight_gradient, width_of
+from backprop_jax.layers.recurrent.weights import project, require_features, width_of
+from backprop_jax.layers.rows import sum_of_rows, weight_gradient
 
 __all__ = ["RNNCell"]
 

@@ -7,7 +7,7 @@ from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer
 
-__all__ = ["blocks", "project", "require_features", "sum_of_rows", "weight_gradient", "width_of"]
+__all__ = ["blocks", "project", "require_features", "width_of"]
 
 
 def blocks(
@@ -39,14 +39,3 @@ def width_of(layer: Layer, x: jax.Array) -> tuple[int, jax.typing.DTypeLike]:
     if len(x.shape) != 2 or x.shape[1] == 0:
         raise ValueError(f"{layer} needs the x of one step, (B, D) with D of 1 or more, not {list(x.shape)}")
     return x.shape[1], jnp.promote_types(x.dtype, jnp.float32)
-
-
-def weight_gradient(x: jax.Array, dz: jax.Array) -> jax.Array:
-    """xᵀ dz, summed over all axes but the last."""
-    rows = tuple(range(dz.ndim - 1))
-    return jnp.tensordot(x, dz, (rows, rows))
-
-
-def sum_of_rows(dz: jax.Array) -> jax.Array:
-    """Over all axes but the last."""
-    return jnp.sum(dz, tuple(range(dz.ndim - 1)))

@@ -110,6 +110,14 @@ def test_an_unknown_token_is_refused(vocabulary: BytePairVocabulary) -> None:
 
 
 @with_tokenizers
+def test_a_surrogate_is_refused(vocabulary: BytePairVocabulary) -> None:
+    """Python makes them of arguments that are not UTF-8."""
+    for refuse in (vocabulary.encode, BytePairVocabulary.from_text):
+        with pytest.raises(ValueError, match=r"'\\udcff' at position 2 is a surrogate, which is no character"):
+            refuse("ab\udcff")
+
+
+@with_tokenizers
 def test_half_a_character_is_shown_as_such(vocabulary: BytePairVocabulary) -> None:
     assert vocabulary.decode(vocabulary.encode("中")[:2]) == "\ufffd"
 

@@ -1,0 +1,197 @@
+"""The loss of a large vocabulary: the last projection and the cross-entropy of its logits, which are never formed."""
+
+import math
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from backprop_jax.core.checks import require_float
+from backprop_jax.core.cotangents import cast_like
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.static import Static
+from backprop_jax.initializers import Initializer, normal
+from backprop_jax.losses.checks import require_label_smoothing, require_reduction, require_terms
+from backprop_jax.losses.logit_chunks import Gradients, Rule, Terms, accumulate, chunk_of_tokens, measure
+from backprop_jax.losses.reduction import reduce, unreduce
+
+__all__ = ["LinearCrossEntropy"]
+
+
+class Inputs(NamedTuple):
+    hidden: jax.Array  # (..., D)
+    labels: jax.Array  # (...)
+    weights: jax.Array | None  # (...)
+
+
+class Kept(NamedTuple):
+    """The gradients for a cotangent of 1."""
+
+    hidden: jax.Array  # (..., D), in at least float32
+    params: PyTree  # in at least float32
+    types: Static  # the dtype of hidden, and how many inputs there were
+
+
+@dataclass(frozen=True)
+class LinearCrossEntropy(Layer):
+    """`CrossEntropy` of the logits x = hidden tableᵀ + b, without the (..., V) array of them.
+
+        y = mean(w (log Σ_v exp(x_v) - Σ_v q_v x_v + z_loss (log Σ_v exp(x_v))²)),   q_v = (1 - s) [v = target] + s / V
+
+    with the weight w of each token (1 if none are given), s = label_smoothing and, with a logit_softcap, cap tanh(x /
+    cap) in place of x. Tokens whose target is ignore_index do not count. "mean" divides by Σ w over those that do;
+    where that is 0, loss and gradient are 0. With accuracy, y is (loss, accuracy): the share, weighted as in the mean,
+    of the tokens whose target is the first of their largest logits; it has no gradient.
+
+    Shapes:   hidden (..., D) float, target (...) integer in [0, V), V = num_classes, and weights (...) float if given
+              -> y () in at least float32; (...) if reduction is "none". The accuracy is always ().
+    Params:   table (V, D), in the form of `Embedding`'s, so that it may be tied; b (V,) with use_bias.   State: none.
+    Saves:    the gradients for a cotangent of 1, in at least float32, if they take no more room than the logits would,
+              (N + V) D <= N V, and there is one cotangent: a term's gradient is known with its logits, so backward has
+              but to scale. Else the inputs, and backward forms the logits again. As what an evaluation does not use is
+              no part of a jitted program, it costs the logits alone.
+    Backward: with p = softmax(x) and the cotangent dterm of each token's term, for a chunk of chunk_size tokens:
+                dx = (p (1 + 2 z_loss log Σ exp(x)) - q) dterm,   times 1 - (x / cap)² with a logit_softcap
+                dhidden = dx table,   dtable = dxᵀ hidden and db = Σ dx, both summed over all chunks
+              Target and weights are constants.
+    Units:    nats.
+    Raises:   ValueError if num_classes or chunk_size is less than 1, label_smoothing is outside [0, 1), z_loss is
+              negative, logit_softcap not positive, hidden is not floating point or its width is not the table's, target
+              is not integers or weights not floating point of the shape of the tokens, reduction is not "mean", "sum"
+              or "none", or it is "mean" and there are no tokens. TypeError if ignore_index is not an integer. A label
+              outside [0, V) cannot be seen under jit: the loss is NaN.
+    Source:   Wijmans et al., 2024, arXiv:2411.09009, for the chunks; de Brébisson & Vincent, 2015, arXiv:1511.05042,
+              and Chowdhery et al., 2022, arXiv:2204.02311, section 5, for z_loss.
+    """
+
+    num_classes: int
+    use_bias: bool = False
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
+    z_loss: float = 0.0
+    logit_softcap: float | None = None
+    accuracy: bool = False
+    chunk_size: int | None = None
+    kernel_init: Initializer = normal(0.02)
+    reduction: str = field(default="mean", kw_only=True)
+
+    def __post_init__(self) -> None:
+        require_reduction(self, self.reduction)
+        require_label_smoothing(self, self.label_smoothing)
+        for name in ("num_classes", "chunk_size"):
+            number = getattr(self, name)
+            if name == "chunk_size" and number is None:
+                continue
+            if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+                raise ValueError(f"LinearCrossEntropy needs a whole {name} of 1 or more, not {number!r}")
+        if not isinstance(self.z_loss, Real) or not 0 <= self.z_loss < math.inf:
+            raise ValueError(f"LinearCrossEntropy needs a finite z_loss of 0 or more, not {self.z_loss!r}")
+        cap = self.logit_softcap
+        if cap is not None and (not isinstance(cap, Real) or not 0 < cap < math.inf):
+            raise ValueError(f"LinearCrossEntropy needs a positive logit_softcap or None, not {cap!r}")
+        if isinstance(self.ignore_index, bool) or not isinstance(self.ignore_index, Integral | None):
+            raise TypeError(f"LinearCrossEntropy needs an integer ignore_index or None, not {self.ignore_index!r}")
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        hidden = self._require(x).hidden
+        if hidden.shape[-1] == 0:
+            raise ValueError(f"{self} needs inputs of width 1 or more, not of shape {list(hidden.shape)}")
+        dtype = jnp.promote_types(hidden.dtype, jnp.float32)
+        params = {"table": self.kernel_init(key, (self.num_classes, hidden.shape[-1]), dtype)}
+        if self.use_bias:
+            params["b"] = jnp.zeros(self.num_classes, dtype)
+        return params, ()
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        inputs = self._require(x)
+        hidden, labels, _ = inputs
+        table = params["table"]
+        if table.shape != (self.num_classes, hidden.shape[-1]):
+            raise ValueError(
+                f"{self} of inputs {list(hidden.shape)} needs a table of shape "
+                f"{[self.num_classes, hidden.shape[-1]]}, but was given {list(table.shape)}"
+            )
+        rows = hidden.reshape(labels.size, hidden.shape[-1])
+        keeps = self.reduction != "none" and (len(rows) + len(table)) * hidden.shape[-1] <= labels.size * len(table)
+        weight, count = self._weigh(inputs, self._precise(params, hidden))
+        if keeps:
+            dterms = unreduce(weight, self.reduction, count)
+            found, gradients = self._sweep(params, rows, labels, dterms)
+            types = Static((hidden.dtype, len(x)))
+            residuals = Kept(gradients.hidden.reshape(hidden.shape), gradients.params, types)
+        else:
+            found, _ = self._sweep(params, rows, labels, None)
+            residuals = inputs
+        terms = jnp.where(weight == 0, 0, weight * found.terms.reshape(labels.shape))
+        y = reduce(terms, self.reduction, count)
+        if found.correct is not None:
+            y = y, reduce(weight * found.correct.reshape(labels.shape), "mean", count)
+        return y, state, residuals
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        dy = dy[0] if self.accuracy else dy
+        if dy is None:
+            return None, None
+        if isinstance(residuals, Kept):
+            # forward: y is linear in the terms, whose gradients are there   so: what is left is dy
+            dparams = jax.tree.map(lambda leaf: dy * leaf, residuals.params)
+            dtype, count = residuals.types.value
+            return cast_like(dparams, params), ((dy * residuals.hidden).astype(dtype), *(None,) * (count - 1))
+        hidden, labels, weights = residuals
+        weight, count = self._weigh(residuals, self._precise(params, hidden))
+        dterms = weight * unreduce(dy, self.reduction, count)
+        _, gradients = self._sweep(params, hidden.reshape(labels.size, hidden.shape[-1]), labels, dterms)
+        dhidden = gradients.hidden.reshape(hidden.shape).astype(hidden.dtype)
+        return cast_like(gradients.params, params), (dhidden, None) if weights is None else (dhidden, None, None)
+
+    def _sweep(
+        self, params: PyTree, hidden: jax.Array, labels: jax.Array, dterms: jax.Array | None
+    ) -> tuple[Terms, Gradients | None]:
+        """The terms of hidden (N, D), and the gradients where the cotangents of the terms are known."""
+        rule = Rule(self.label_smoothing, self.z_loss, self.logit_softcap, self.accuracy)
+        labels, chunk = labels.reshape(-1).astype(jnp.int32), chunk_of_tokens(labels.size, self.chunk_size)
+        if dterms is None:
+            return measure(rule, params, hidden, labels, chunk), None
+        return accumulate(rule, params, hidden, labels, dterms.reshape(-1), chunk)
+
+    def _weigh(self, inputs: Inputs, precise: jnp.dtype) -> tuple[jax.Array, float | jax.Array]:
+        """The weight of each token, 0 where it does not count, and what "mean" divides by."""
+        _, labels, weights = inputs
+        if weights is None and self.ignore_index is None:
+            return jnp.ones(labels.shape, precise), labels.size or math.inf
+        weight = jnp.ones(labels.shape, precise) if weights is None else lax.stop_gradient(weights.astype(precise))
+        if self.ignore_index is not None:
+            weight = jnp.where(labels.astype(jnp.int32) == self.ignore_index, 0, weight)
+        count = lax.reduce_sum(weight, tuple(range(weight.ndim)))
+        return weight, jnp.where(count == 0, jnp.inf, count)  # so that the mean of nothing is 0 and not 0 / 0
+
+    def _precise(self, params: PyTree, hidden: jax.Array) -> jnp.dtype:
+        return jnp.promote_types(jnp.promote_types(hidden.dtype, params["table"].dtype), jnp.float32)
+
+    def _require(self, x: PyTree) -> Inputs:
+        if not isinstance(x, tuple | list) or len(x) not in (2, 3):
+            raise ValueError(f"{self} takes (hidden, target) or (hidden, target, weights), not {jax.tree.structure(x)}")
+        hidden, labels, weights = x if len(x) == 3 else (*x, None)
+        require_float(self, hidden, rank=1)
+        tokens = hidden.shape[:-1]
+        if not hasattr(labels, "dtype") or labels.shape != tokens or not jnp.issubdtype(labels.dtype, jnp.integer):
+            raise ValueError(
+                f"{self} of inputs {list(hidden.shape)} needs class numbers of an integer dtype and of shape "
+                f"{list(tokens)}, not {_described(labels)}"
+            )
+        if weights is not None and (
+            not hasattr(weights, "dtype") or weights.shape != tokens or not jnp.issubdtype(weights.dtype, jnp.floating)
+        ):
+            raise ValueError(
+                f"{self} of inputs {list(hidden.shape)} needs floating point weights of shape {list(tokens)}, not "
+                f"{_described(weights)}"
+            )
+        require_terms(self, self.reduction, hidden, math.prod(tokens))
+        return Inputs(hidden, labels, weights)
+
+
+def _described(array: Any) -> str:
+    return f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else type(array).__name__
