@@ -24,6 +24,7 @@ class Contestant:
 CONTESTANTS: Mapping[str, Contestant] = {
     "ours": Contestant("jax", "backprop_jax: the hand-written backward"),
     "jax_grad": Contestant("jax", "jax.value_and_grad of our forward, with our optimizer: only the backward differs"),
+    "jax_checkpoint": Contestant("jax", "jax.value_and_grad of a scan over chunks under jax.checkpoint"),
     "flax_optax": Contestant("jax", "flax.linen + optax + jax.value_and_grad", ("flax", "optax"), "bench"),
     "flax_optax_remat": Contestant("jax", "that with jax.checkpoint's best policy", ("flax", "optax"), "bench"),
     "equinox": Contestant("jax", "equinox + optax", ("equinox", "optax"), "bench"),

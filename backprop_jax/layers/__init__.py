@@ -21,8 +21,10 @@ from backprop_jax.layers.attention import (
     CrossAttention,
     DotProductAttention,
     Packed,
+    PositionEmbedding,
     RotaryEmbedding,
     SelfAttention,
+    SinusoidalPositions,
     Visibility,
 )
 from backprop_jax.layers.convolution import Conv, ConvTranspose
@@ -99,6 +101,7 @@ __all__ = [
     "Padded",
     "PixelShuffle",
     "PixelUnshuffle",
+    "PositionEmbedding",
     "RMSNorm",
     "RNNCell",
     "ReLU",
@@ -109,6 +112,7 @@ __all__ = [
     "SelfAttention",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "SqueezeExcite",

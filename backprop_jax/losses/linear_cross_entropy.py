@@ -15,7 +15,7 @@ from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.losses.checks import require_label_smoothing, require_reduction, require_terms
-from backprop_jax.losses.logit_chunks import Gradients, Rule, Terms, accumulate, chunk_of_tokens, measure
+from backprop_jax.losses.logit_chunks import Rule, accumulate, chunk_of_tokens, measure
 from backprop_jax.losses.reduction import reduce, unreduce
 
 __all__ = ["LinearCrossEntropy"]
@@ -117,14 +117,14 @@ class LinearCrossEntropy(Layer):
         rows = hidden.reshape(labels.size, hidden.shape[-1])
         keeps = self.reduction != "none" and (len(rows) + len(table)) * hidden.shape[-1] <= labels.size * len(table)
         weight, count = self._weigh(inputs, self._precise(params, hidden))
+        operands, chunk = (params, rows, labels.reshape(-1)), chunk_of_tokens(labels.size, self.chunk_size)
         if keeps:
-            dterms = unreduce(weight, self.reduction, count)
-            found, gradients = self._sweep(params, rows, labels, dterms)
+            dterms = unreduce(weight, self.reduction, count).reshape(-1)
+            found, gradients = accumulate(self._rule, *operands, dterms, chunk)
             types = Static((hidden.dtype, len(x)))
             residuals = Kept(gradients.hidden.reshape(hidden.shape), gradients.params, types)
         else:
-            found, _ = self._sweep(params, rows, labels, None)
-            residuals = inputs
+            found, residuals = measure(self._rule, *operands, chunk), inputs
         terms = jnp.where(weight == 0, 0, weight * found.terms.reshape(labels.shape))
         y = reduce(terms, self.reduction, count)
         if found.correct is not None:
@@ -142,26 +142,21 @@ class LinearCrossEntropy(Layer):
             return cast_like(dparams, params), ((dy * residuals.hidden).astype(dtype), *(None,) * (count - 1))
         hidden, labels, weights = residuals
         weight, count = self._weigh(residuals, self._precise(params, hidden))
-        dterms = weight * unreduce(dy, self.reduction, count)
-        _, gradients = self._sweep(params, hidden.reshape(labels.size, hidden.shape[-1]), labels, dterms)
+        dterms = (weight * unreduce(dy, self.reduction, count)).reshape(-1)
+        rows, chunk = hidden.reshape(labels.size, hidden.shape[-1]), chunk_of_tokens(labels.size, self.chunk_size)
+        _, gradients = accumulate(self._rule, params, rows, labels.reshape(-1), dterms, chunk)
         dhidden = gradients.hidden.reshape(hidden.shape).astype(hidden.dtype)
         return cast_like(gradients.params, params), (dhidden, None) if weights is None else (dhidden, None, None)
 
-    def _sweep(
-        self, params: PyTree, hidden: jax.Array, labels: jax.Array, dterms: jax.Array | None
-    ) -> tuple[Terms, Gradients | None]:
-        """The terms of hidden (N, D), and the gradients where the cotangents of the terms are known."""
-        rule = Rule(self.label_smoothing, self.z_loss, self.logit_softcap, self.accuracy)
-        labels, chunk = labels.reshape(-1).astype(jnp.int32), chunk_of_tokens(labels.size, self.chunk_size)
-        if dterms is None:
-            return measure(rule, params, hidden, labels, chunk), None
-        return accumulate(rule, params, hidden, labels, dterms.reshape(-1), chunk)
+    @property
+    def _rule(self) -> Rule:
+        return Rule(self.label_smoothing, self.z_loss, self.logit_softcap, self.accuracy)
 
-    def _weigh(self, inputs: Inputs, precise: jnp.dtype) -> tuple[jax.Array, float | jax.Array]:
+    def _weigh(self, inputs: Inputs, precise: jnp.dtype) -> tuple[jax.Array, int | jax.Array]:
         """The weight of each token, 0 where it does not count, and what "mean" divides by."""
         _, labels, weights = inputs
         if weights is None and self.ignore_index is None:
-            return jnp.ones(labels.shape, precise), labels.size or math.inf
+            return jnp.ones(labels.shape, precise), max(labels.size, 1)
         weight = jnp.ones(labels.shape, precise) if weights is None else lax.stop_gradient(weights.astype(precise))
         if self.ignore_index is not None:
             weight = jnp.where(labels.astype(jnp.int32) == self.ignore_index, 0, weight)

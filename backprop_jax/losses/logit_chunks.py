@@ -1,5 +1,6 @@
 """The sweep over the logits of a large vocabulary: a chunk of tokens at a time, what is wanted of it, and on."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ from backprop_jax.core.layer import PyTree
 
 __all__ = ["Gradients", "Rule", "Terms", "accumulate", "chunk_of_tokens", "measure"]
 
-CPU_TILE = 4 * 2**20  # bytes of the table whose gradient is added to at a time: what stays in a core's cache
+CPU_TILE = 2 * 2**20  # bytes of the table whose gradient is added to at a time: what stays in a core's cache
 
 
 class Rule(NamedTuple):
@@ -78,12 +79,12 @@ class Gradients(NamedTuple):
 def chunk_of_tokens(tokens: int, chunk_size: int | None) -> int:
     """How many tokens to take at a time.
 
-    An eighth of them bounds the memory. But each chunk reads the table twice and its gradient once, so at least 128:
+    An eighth of them bounds the memory. But each chunk reads the table twice and its gradient once, so at least 160:
     with fewer that costs as much as the products; and at most 2,048, where it costs nothing any more. Chunks are even.
     """
     if chunk_size is not None:
         return min(chunk_size, tokens)
-    most = min(max(tokens // 8, 128), 2048)
+    most = min(max(tokens // 8, 160), 2048)
     return _even(tokens, most)
 
 
@@ -93,7 +94,7 @@ def measure(rule: Rule, params: PyTree, hidden: jax.Array, labels: jax.Array, ch
     def step(found: Terms, number: jax.Array) -> tuple[Terms, None]:
         start = jnp.minimum(number * chunk, len(hidden) - chunk)
         part, label = (lax.dynamic_slice_in_dim(whole, start, chunk) for whole in (hidden, labels))
-        terms, _ = rule.terms(rule.logits(part, params), label)
+        terms, _ = rule.terms(rule.logits(part, params), label.astype(jnp.int32))
         return _put(found, terms, start), None
 
     return lax.scan(step, _no_terms(rule, params, hidden), jnp.arange(_parts(len(hidden), chunk)))[0]
@@ -104,24 +105,20 @@ def accumulate(
 ) -> tuple[Terms, Gradients]:
     """The terms and, with the cotangent (N,) of each, the gradients, of the logits of one sweep."""
 
-    def on_cpu(*operands):
-        table = params["table"]
-        return _accumulate(rule, *operands, chunk, _tile_of_classes(*table.shape))
-
-    def elsewhere(*operands):
-        return _accumulate(rule, *operands, chunk, len(params["table"]))  # a product can add to what is there
-
-    return lax.platform_dependent(params, hidden, labels, dterms, cpu=on_cpu, default=elsewhere)
+    table = params["table"]
+    on_cpu = partial(_accumulate, rule, chunk, _tile_of_classes(*table.shape))
+    elsewhere = partial(_accumulate, rule, chunk, len(table))  # a product can add to what is there
+    return lax.platform_dependent(params, hidden, labels.astype(jnp.int32), dterms, cpu=on_cpu, default=elsewhere)
 
 
 def _accumulate(
     rule: Rule,
+    chunk: int,
+    tile: int,
     params: PyTree,
     hidden: jax.Array,
     labels: jax.Array,
     dterms: jax.Array,
-    chunk: int,
-    tile: int,
 ) -> tuple[Terms, Gradients]:
     precise, (classes, _) = dterms.dtype, params["table"].shape
 
@@ -151,12 +148,11 @@ def _accumulate(
             added = {"table": _product(slope, 0, counted, precise)}
             if "b" in params:
                 added["b"] = counts @ slope
-            dparams = {
-                name: lax.dynamic_update_slice_in_dim(
-                    whole, lax.dynamic_slice_in_dim(whole, first, tile) + added[name], first, 0
-                )
-                for name, whole in dparams.items()
-            }
+            for name, more in added.items():
+                more = more + lax.dynamic_slice_in_dim(dparams[name], first, tile)
+                # XLA would make the sum a part of the update, which it does on one core.
+                more = lax.optimization_barrier(more)
+                dparams = dparams | {name: lax.dynamic_update_slice_in_dim(dparams[name], more, first, 0)}
             return logits, dparams, dpart + _product(slope, 1, rows, precise)
 
         start_of_part = vary_like(jnp.zeros(part.shape, precise), (params, hidden, dterms))

@@ -3,6 +3,8 @@
 from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
 from backprop_jax.models.generation import generate
+from backprop_jax.models.gpt import gpt
+from backprop_jax.models.language_model import LanguageModel, LanguageModelLoss
 from backprop_jax.models.lenet5 import lenet
 from backprop_jax.models.linear_softmax import linear_softmax
 from backprop_jax.models.mlp import mlp
@@ -14,10 +16,13 @@ from backprop_jax.models.tagging import sequence_tagger
 from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
 
 __all__ = [
+    "LanguageModel",
+    "LanguageModelLoss",
     "char_lm",
     "cifar_plain",
     "cifar_resnet",
     "generate",
+    "gpt",
     "lenet",
     "linear_softmax",
     "load_torchvision",

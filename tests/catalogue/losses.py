@@ -48,6 +48,17 @@ LOSSES = [
         "CTC", L.CTC(zero_infinity=True, reduction="none"), (Padded(normal(3, 4, 3), LENGTHS), Padded(REPEATED, COUNTS))
     ),
     Row("CTC", L.CTC(blank=2), (Padded(normal(2, 3, 3), np.array([[1, 1, 1], [1, 0, 1]], bool)), ids(2, 1, below=2))),
+    Row("LinearCrossEntropy", L.LinearCrossEntropy(7), (normal(8, 3), ids(8, below=7))),
+    Row(
+        "LinearCrossEntropy",
+        L.LinearCrossEntropy(7, True, 0.1, 1, z_loss=0.01, logit_softcap=2.0, accuracy=True, chunk_size=3),
+        (normal(8, 3), ids(8, below=7), np.abs(normal(8))),
+    ),
+    Row(
+        "LinearCrossEntropy",
+        L.LinearCrossEntropy(5, True, z_loss=0.01, chunk_size=2, reduction="none"),
+        (normal(1, 3, 2), ids(1, 3, below=5)),
+    ),
     *reductions("KLDivergence", (LOG_PROBABILITIES, SOFT)),
     *reductions("Hinge", (LOGITS, SIGNS)),
     Row(

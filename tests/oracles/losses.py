@@ -16,6 +16,7 @@ __all__ = [
     "hinge",
     "huber",
     "kl_divergence",
+    "linear_cross_entropy",
     "mean_absolute_error",
     "mean_squared_error",
     "reduced",
@@ -106,3 +107,26 @@ def ctc(logits, labels, steps=None, counts=None, blank=0):
                 chance += math.prod(row[symbol] / row.sum() for row, symbol in zip(rows, path, strict=True))
         terms[example] = -math.log(chance) if chance else math.inf
     return terms, batch
+
+
+def linear_cross_entropy(
+    hidden, table, target, b=None, weights=None, label_smoothing=0.0, ignore_index=None, z_loss=0.0, logit_softcap=None
+):
+    """Also whether each token's target is the first of its largest logits."""
+    classes, tokens = len(table), target.shape
+    terms, correct, count = np.zeros(tokens), np.zeros(tokens), 0.0
+    for token in np.ndindex(tokens):
+        if target[token] == ignore_index:
+            continue
+        logits = [float(np.dot(hidden[token], table[v])) + (0 if b is None else b[v]) for v in range(classes)]
+        if logit_softcap is not None:
+            logits = [logit_softcap * math.tanh(logit / logit_softcap) for logit in logits]
+        log_total = math.log(sum(math.exp(logit) for logit in logits))
+        term = z_loss * log_total**2
+        for v, logit in enumerate(logits):
+            q = (1 - label_smoothing) * (v == target[token]) + label_smoothing / classes
+            term += q * (log_total - logit)
+        weight = 1.0 if weights is None else weights[token]
+        terms[token], correct[token] = weight * term, weight * (logits.index(max(logits)) == target[token])
+        count += weight
+    return terms, count, correct

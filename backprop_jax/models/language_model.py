@@ -1,0 +1,118 @@
+"""A model of the next token whose first and last matrix are one."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.checks import require_components
+from backprop_jax.core.cotangents import pull
+from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.layers import Embedding
+from backprop_jax.layers.attention.sequences import sequences_of, with_sequences
+from backprop_jax.layers.rows import weight_gradient
+from backprop_jax.losses import LinearCrossEntropy
+
+__all__ = ["LanguageModel", "LanguageModelLoss"]
+
+
+class LanguageModelResiduals(NamedTuple):
+    tokens: PyTree
+    body: PyTree
+    head: PyTree
+
+
+@dataclass(frozen=True)
+class LanguageModel(Layer):
+    """An embedding, a body, and logits by the embedding's own table.
+
+        y = f(table[x]) tableᵀ
+
+    Shapes:   tokens (B, T) integer, or `Packed(tokens, segments)` or `Padded(tokens, lengths)` -> logits (B, T, V).
+    Params:   a dict: those of "embedding" and of "body".   State: that of the body.
+    Saves:    the tokens, what the body saves, and its output.
+    Backward: dtable = dyᵀ f(...), to which the cotangents of the rows looked up are added in their places
+    Raises:   as the embedding and the body.
+    Source:   Press & Wolf, 2017, arXiv:1608.05859.
+    """
+
+    embedding: Embedding
+    body: Layer
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        embedding_key, body_key = jax.random.split(key)
+        embedding, _ = self.embedding.init(embedding_key, sequences_of(x))
+        rows = output_like(self.embedding, embedding, (), sequences_of(x))
+        body, state = self.body.init(body_key, with_sequences(x, rows))
+        return {"embedding": embedding, "body": body}, state
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, LanguageModelResiduals]:
+        hidden, state, body = self.hidden(params, state, x)
+        y = hidden @ params["embedding"]["table"].T
+        return y, state, LanguageModelResiduals(x, body, hidden)
+
+    def backward(self, params: PyTree, residuals: LanguageModelResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
+        x, body, hidden = residuals
+        table = params["embedding"]["table"]
+        dhidden = (dy @ table).astype(hidden.dtype)
+        return self.backward_from_hidden(params, x, body, dhidden, weight_gradient(dy, hidden)), _no_cotangent(x)
+
+    def hidden(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:
+        """What the logits are made of, (B, T, D), the new state, and the residuals of the body."""
+        rows, _, _ = self.embedding.forward(params["embedding"], (), sequences_of(x))
+        hidden, state, body = self.body.forward(params["body"], state, with_sequences(x, rows))
+        return sequences_of(hidden), state, body
+
+    def backward_from_hidden(
+        self, params: PyTree, x: PyTree, body: PyTree, dhidden: jax.Array, dtable: jax.Array
+    ) -> PyTree:
+        """The cotangents of the parameters, given those of `hidden` and of the table as the last matrix."""
+        dbody, drows = pull(self.body, params["body"], body, _like(x, dhidden))
+        # Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
+        precise = jnp.promote_types(dtable.dtype, jnp.float32)
+        rows = sequences_of(drows).astype(precise)
+        dtable = dtable.astype(precise).at[sequences_of(x)].add(rows, mode="drop")
+        return {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}, "body": dbody}
+
+
+@dataclass(frozen=True)
+class LanguageModelLoss(Layer):
+    """The loss of a `LanguageModel`, whose logits are never formed: the objective of its training.
+
+        y = loss(f(table[x]), target; table)
+
+    Shapes:   (tokens, targets), or with weights, as `LinearCrossEntropy` takes them -> what it gives.
+    Params, state: those of the model.
+    Saves:    the tokens, what the body and the loss save.
+    Backward: that of the loss, of the body, of the lookup, in this order
+    """
+
+    layer: LanguageModel
+    loss: LinearCrossEntropy
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        require_components(self, x)
+        return self.layer.init(key, x[0])
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, LanguageModelResiduals]:
+        require_components(self, x)
+        tokens, *others = x
+        hidden, state, body = self.layer.hidden(params, state, tokens)
+        y, _, head = self.loss.forward(params["embedding"], (), (hidden, *others))
+        return y, state, LanguageModelResiduals(tokens, body, head)
+
+    def backward(self, params: PyTree, residuals: LanguageModelResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+        tokens, body, head = residuals
+        dhead, (dhidden, *others) = self.loss.backward(params["embedding"], head, dy)
+        dparams = self.layer.backward_from_hidden(params, tokens, body, dhidden, dhead["table"])
+        return dparams, (_no_cotangent(tokens), *others)
+
+
+def _like(x: PyTree, array: jax.Array) -> PyTree:
+    """A cotangent in the form of x."""
+    return array if sequences_of(x) is x else type(x)(array, None)
+
+
+def _no_cotangent(x: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: None, x)
