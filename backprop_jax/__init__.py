@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first 
     from backprop_jax.layers import (
         ELU,
         GELU,
+        GLU,
         SELU,
         AdaptiveAvgPool,
         AdaptiveMaxPool,
@@ -119,6 +120,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",

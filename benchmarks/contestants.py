@@ -28,6 +28,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "flax_optax": Contestant("jax", "flax.linen + optax + jax.value_and_grad", ("flax", "optax"), "bench"),
     "flax_optax_remat": Contestant("jax", "that with jax.checkpoint's best policy", ("flax", "optax"), "bench"),
     "equinox": Contestant("jax", "equinox + optax", ("equinox", "optax"), "bench"),
+    "ours_block": Contestant("jax", "backprop_jax, which saves the inputs of blocks and computes the rest again"),
     "ours_flat": Contestant("jax", "backprop_jax, with parameters, gradients and state packed by optim.flat"),
     "optax": Contestant("jax", "optax", ("optax",), "bench"),
     "torch_eager": Contestant("torch", "PyTorch, eager", ("torch",), "torch"),

@@ -19,8 +19,8 @@ ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
 
 # Public names that make no layer of their own.
 TOOLS = {
-    "Children", "LSTMCarry", "Layer", "Padded", "Static", "Template", "as_jax_function", "eval_mode", "fold_batch_norm",
-    "reseed", "residual_bytes", "rewrite", "rewrite_with_path", "summarize", "value_and_grad",
+    "Children", "LSTMCarry", "Layer", "Packed", "Padded", "Static", "Template", "Visibility", "as_jax_function",
+    "eval_mode", "fold_batch_norm", "reseed", "residual_bytes", "rewrite", "rewrite_with_path", "summarize", "value_and_grad",
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def _composable() -> list[bp.Layer]:
         "Reshape": lambda: bp.Reshape((2, 3)),
         "Transpose": lambda: bp.Transpose((1, 0)),
         "Dense": lambda: bp.Dense(6),
+        "GLU": lambda: bp.chain(bp.Dense(12), bp.GLU()),
     }
     makers |= {"Dropout": lambda: bp.Dropout(0.5), "ReLU": bp.ReLU}
     others = {row.name for row in VECTORS} - {"Embedding", "Sum", "Concatenate"}
@@ -66,6 +67,8 @@ def _assert_saves_no_more_than_jax_vjp(model: bp.Layer, x: np.ndarray) -> None:
 GREY, COLOURED = normal(16, 8, 8), normal(2, 33, 32, 3)
 TOKENS = np.arange(12).reshape(2, 6)
 SENTENCES = bp.Padded(TOKENS, np.array([6, 3]))
+PACKED = bp.Packed(TOKENS, np.array([[1, 1, 2, 2, 2, 0], [1] * 6]))
+tiny_objective = bp.models.LanguageModelLoss(bp.models.gpt(12, 8, 8, 2, 2), losses.LinearCrossEntropy(12))
 MODELS = {
     "mlp": (bp.models.mlp(), GREY),
     "residual_mlp": (bp.models.residual_mlp(), GREY),
@@ -81,6 +84,9 @@ MODELS = {
     "char_lm": (bp.models.char_lm(12, 4, 8, layers=2, rate=0.5), TOKENS),
     "sentiment_classifier": (bp.models.sentiment_classifier(12, 2, 4, 8), SENTENCES),
     "sequence_tagger": (bp.models.sequence_tagger(12, 3, 4, 8), SENTENCES),
+    "gpt": (bp.models.gpt(12, 8, 8, 2, 2, rate=0.1), PACKED),
+    "LanguageModel": (bp.models.gpt(12, 8, 8, 2, 2, recompute="none"), TOKENS),
+    "LanguageModelLoss": (tiny_objective, (PACKED, TOKENS)),
 }
 
 

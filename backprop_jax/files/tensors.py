@@ -12,9 +12,11 @@ import numpy as np
 
 from backprop_jax.files.atomic_file import atomic_file
 
-__all__ = ["read_metadata", "read_tensors", "write_tensors"]
+__all__ = ["read_metadata", "read_tensors", "tensor_types", "write_tensors"]
 
 Array = jax.Array | np.ndarray
+
+FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def write_tensors(
@@ -53,6 +55,16 @@ def read_tensors(
     if differences:
         raise ValueError(f"{path} does not fit the model: {_list(sorted(differences))}")
     return {name: loaded[name] for name in expected}
+
+
+def tensor_types(path: str | os.PathLike) -> dict[str, jnp.dtype | None]:
+    """The names of the tensors in a file, and the dtypes of those that are floating point; None for the others.
+
+    Raises:   as `read_tensors`.
+    """
+    with _reading(path) as safetensors, safetensors.safe_open(path, framework="numpy") as file:
+        found = {name: FLOATS.get(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+    return {name: None if dtype is None else jnp.dtype(dtype) for name, dtype in found.items()}
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:

@@ -32,6 +32,7 @@ from backprop_jax.layers.dense import Dense
 from backprop_jax.layers.drop_path import DropPath
 from backprop_jax.layers.dropout import Dropout
 from backprop_jax.layers.embedding import Embedding
+from backprop_jax.layers.glu import GLU
 from backprop_jax.layers.join import Concatenate, Identity, Sum
 from backprop_jax.layers.normalization import (
     BatchNorm,
@@ -60,6 +61,7 @@ from backprop_jax.layers.squeeze_excite import SqueezeExcite
 __all__ = [
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",

@@ -9,7 +9,11 @@ __all__ = ["sum_of_rows", "weight_gradient"]
 
 def weight_gradient(x: jax.Array, dy: jax.Array) -> jax.Array:
     """xᵀ dy, summed over all axes but the last."""
-    # As matrices: a product over several axes XLA for CPU begins by writing both operands anew, transposed.
+    if x.ndim > 2 and dy.shape[-1] % 4096 == 0:
+        # Over several axes XLA for CPU first writes x anew, transposed. Columns so far apart would collide in its cache.
+        rows = tuple(range(x.ndim - 1))
+        return jnp.tensordot(x, dy, (rows, rows))
+    # As matrices, for which it need not; and what makes x or dy would be calculated anew there, column by column.
     return x.reshape(-1, x.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])
 
 

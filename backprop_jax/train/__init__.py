@@ -5,7 +5,7 @@ from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.evaluate import Evaluation, evaluate
 from backprop_jax.train.fit import Epoch, fit
 from backprop_jax.train.gradient_norms import gradient_norms
-from backprop_jax.train.held_out import stream_loss
+from backprop_jax.train.held_out import stream_loss, window_loss
 from backprop_jax.train.history import save_history
 from backprop_jax.train.loop import Fit, Progress
 from backprop_jax.train.progress import show_progress
@@ -13,6 +13,7 @@ from backprop_jax.train.report import save_report
 from backprop_jax.train.step import Training, make_evaluation, make_step, start
 from backprop_jax.train.step_time import StepTimes, step_times
 from backprop_jax.train.stream_fit import StreamEpoch, fit_stream
+from backprop_jax.train.window_fit import fit_windows
 
 __all__ = [
     "Epoch",
@@ -26,6 +27,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_stream",
+    "fit_windows",
     "gradient_norms",
     "load_model",
     "load_params",
@@ -39,4 +41,5 @@ __all__ = [
     "start",
     "step_times",
     "stream_loss",
+    "window_loss",
 ]

@@ -85,7 +85,7 @@ def fit(
         lambda epoch, training: (training, inputs(epoch)),
         measure,
         epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
+        steps=epochs * steps_per_epoch,
         items_per_step=batch_size,
         on_epoch=None if on_epoch is None else lambda row, training: on_epoch(row),
         on_progress=on_progress,

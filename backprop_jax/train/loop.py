@@ -16,6 +16,7 @@ __all__ = ["Fit", "Pass", "Progress", "finite", "run_epochs"]
 
 # Steps between two looks at the loss. A look waits for the device; the steps between are dispatched without waiting.
 # It bounds the steps in flight too: jax 0.10 on a CPU that poses as several devices may lock up beyond 32 of them.
+# Steps that take longer are looked at about every second: a person sees that they go on, and Ctrl-C is not kept waiting.
 LOOK_EVERY = 16
 
 Row = TypeVar("Row")
@@ -57,13 +58,14 @@ def run_epochs(
     measure: Callable[[Training, Pass], Row],
     *,
     epochs: int,
-    steps_per_epoch: int,
+    steps: int,
     items_per_step: int,
     on_epoch: Callable[[Row, Training], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit[Row]:
     """Train for some epochs: `begin(epoch, training)` gives what the epoch starts from, and the inputs of each step
-    `(training, *inputs) -> (training, (loss, norms))`; `measure` makes the history's row of an epoch.
+    `(training, *inputs) -> (training, (loss, norms))`; `measure` makes the history's row of an epoch. `steps` is how
+    many there are in all epochs together.
 
     Ctrl-C, or a KeyboardInterrupt from a callback, ends it after the step in hand: the result holds all that was
     learned, with `interrupted` set and without a row for the unfinished epoch.
@@ -72,6 +74,7 @@ def run_epochs(
               leaves such parameters: neither a callback nor the result ever has them.
     """
     history: list[Row] = []
+    taken = 0
     with catch_interrupt() as interrupt:
 
         def tell(callback: Callable[..., None] | None, *report: Any) -> None:
@@ -82,17 +85,17 @@ def run_epochs(
                 interrupt.requested = True
 
         for epoch in range(1, epochs + 1):
-            taken, watched = (epoch - 1) * steps_per_epoch, []
+            watched, looked = [], 0
             speed = _Speed(items_per_step, first_compiles=epoch == 1)
-            training, steps = begin(epoch, training)
-            for inputs in steps:
+            training, inputs_of_steps = begin(epoch, training)
+            for inputs in inputs_of_steps:
                 taken += 1
                 training, outcome = step(training, *inputs)
                 watched.append(outcome)
                 speed.count(outcome)
-                if len(watched) % LOOK_EVERY == 0:
-                    loss = finite(outcome[0], taken)
-                    tell(on_progress, Progress(epoch, epochs, taken, epochs * steps_per_epoch, loss, speed.now()))
+                if len(watched) - looked >= speed.steps_to_look:
+                    loss, looked = finite(outcome[0], taken), len(watched)
+                    tell(on_progress, Progress(epoch, epochs, taken, steps, loss, speed.now()))
                 if interrupt.requested:
                     _require_finite(training.params, taken)
                     return Fit(training, tuple(history), interrupted=True)
@@ -127,6 +130,7 @@ class _Speed:
 
     def __init__(self, items_per_step: int, first_compiles: bool) -> None:
         self.items_per_step, self.uncounted, self.steps = items_per_step, int(first_compiles), 0
+        self.steps_to_look = LOOK_EVERY
         self.start = time.perf_counter()
 
     def count(self, outcome: Any) -> None:
@@ -134,6 +138,9 @@ class _Speed:
         if self.steps == self.uncounted:
             jax.block_until_ready(outcome)
             self.start = time.perf_counter()
+        elif self.steps == self.uncounted + 1:
+            jax.block_until_ready(outcome)
+            self.steps_to_look = min(max(int(1 / (time.perf_counter() - self.start)), 1), LOOK_EVERY)
 
     def now(self) -> float:
         return (self.steps - self.uncounted) * self.items_per_step / (time.perf_counter() - self.start)

@@ -33,12 +33,14 @@ def show_progress(
     steps: int,
     *,
     unit: str = "images",
+    stretch: str = "epoch",
     line: Callable[[Any], str] = _line,
     score: Callable[[Any], str] = _score,
 ) -> Iterator[Reporters]:
     """The callbacks `(on_epoch, on_progress)` for `fit`: a live bar on a terminal, one plain line an epoch elsewhere.
 
-    `steps` is the number of steps of the whole training, `unit` what it counts the speed in. For another history than
+    `steps` is the number of steps of the whole training, `unit` what it counts the speed in, and `stretch` what an
+    epoch is called. For another history than
     that of `fit`, `line` says what an epoch reached, and `score`, in six characters or less, how well it did.
     """
     if not console.is_terminal:
@@ -50,7 +52,7 @@ def show_progress(
 
     # 80 characters in all, for the narrowest terminals.
     columns = (
-        TextColumn("epoch {task.fields[epoch]:>5}"),
+        TextColumn(f"{stretch} {{task.fields[epoch]:>5}}"),
         BarColumn(bar_width=10),
         TextColumn("loss {task.fields[loss]}"),
         TextColumn("validation {task.fields[score]:>6}"),

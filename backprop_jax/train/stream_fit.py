@@ -88,7 +88,7 @@ def fit_stream(
         begin,
         measure,
         epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
+        steps=epochs * steps_per_epoch,
         items_per_step=batch_size * steps,
         on_epoch=None if on_epoch is None else lambda row, training: on_epoch(row, training.params),
         on_progress=on_progress,

@@ -4,6 +4,7 @@ Widths that differ and widths that are equal (a transposed weight hides in a squ
 ties, large values, integer inputs, inputs of several components, one weight used at two depths.
 """
 
+from tests.catalogue.attention import ATTENTION
 from tests.catalogue.combinators import COMBINATORS as WIRING
 from tests.catalogue.combinators import affine, init_affine, square
 from tests.catalogue.convolution import CONVOLUTIONS
@@ -15,7 +16,7 @@ from tests.catalogue.resampling import RESAMPLINGS
 from tests.catalogue.row import KINKED, TIED, Row, ids, normal
 from tests.catalogue.vectors import VECTORS
 
-LAYERS = [*VECTORS, *CONVOLUTIONS, *POOLINGS, *NORMALIZATIONS, *RESAMPLINGS, *CELLS]
+LAYERS = [*VECTORS, *CONVOLUTIONS, *POOLINGS, *NORMALIZATIONS, *RESAMPLINGS, *CELLS, *ATTENTION]
 COMBINATORS = [*WIRING, *SEQUENCES]
 
 __all__ = [

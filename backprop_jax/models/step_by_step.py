@@ -1,0 +1,71 @@
+"""A model of the next token in the form that writes: it goes on from what it has read, call by call."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backprop_jax.combinators.recurrent import Recurrent
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.rewrite import eval_mode, layers_of, rewrite
+from backprop_jax.data.text.token_check import check_tokens
+from backprop_jax.layers import DotProductAttention, PositionEmbedding, SelfAttention, SinusoidalPositions
+from backprop_jax.layers.attention.cross_attention import CrossAttention
+
+__all__ = ["read", "require_prompt", "require_steps", "step_by_step"]
+
+
+def step_by_step(caller: str, model: Layer, steps: int) -> Layer:
+    """The model in eval mode, its attention with a cache of so many steps; positions and recurrent layers go on too.
+
+    Raises:   ValueError if a layer looks at what comes later, or has places for fewer steps.
+    """
+    # Attention by itself has no place to remember keys, and each step would see itself alone.
+    homes = len(layers_of(model, SelfAttention)) + len(layers_of(model, CrossAttention))
+    if len(layers_of(model, DotProductAttention)) != homes:
+        raise ValueError(f"{caller} needs attention that remembers its keys: SelfAttention, not DotProductAttention")
+
+    def rewritten(layer: Layer) -> Layer:
+        if (isinstance(layer, Recurrent) and layer.reverse) or (
+            isinstance(layer, SelfAttention) and not layer.attention.causal
+        ):
+            raise ValueError(f"{caller} needs a model that knows only what came before, not one with {layer}")
+        if isinstance(layer, PositionEmbedding) and layer.num_embeddings < steps:
+            raise ValueError(
+                f"{caller} would read {steps} tokens, the prompt's and all written but the last, "
+                f"but {layer} has places for {layer.num_embeddings}"
+            )
+        if isinstance(layer, SelfAttention):
+            return dataclasses.replace(layer, cache=steps)
+        if isinstance(layer, PositionEmbedding | SinusoidalPositions):
+            return dataclasses.replace(layer, carry="state")
+        if isinstance(layer, Recurrent) and layer.carry == "zero":
+            return dataclasses.replace(layer, carry="state")
+        return layer
+
+    return rewrite(eval_mode(model), rewritten)
+
+
+def read(model: Layer, params: PyTree, x: PyTree) -> tuple[jax.Array, PyTree]:
+    """The logits (B, V) of what comes after a text, and the state, from a new one.
+
+    To be jitted: `init` draws parameters too, which nobody looks at.
+    """
+    _, state = model.init(jax.random.key(0), x)
+    logits, state, _ = model.forward(params, state, x)
+    return logits[:, -1], state
+
+
+def require_steps(caller: str, steps: int) -> None:
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"{caller} needs to write 1 token or more, a whole number, not {steps!r}")
+
+
+def require_prompt(caller: str, model: Layer, params: PyTree, prompt: jax.Array) -> tuple[jax.Array, int]:
+    """The prompt and V, of a model step by step; ValueError or TypeError if the prompt is no (B, P) of its tokens."""
+    shape = np.shape(prompt)
+    if len(shape) != 2 or shape[1] == 0:
+        raise ValueError(f"{caller} needs a prompt (B, P) of at least one token, not {list(shape)}")
+    logits, _ = jax.eval_shape(lambda: read(model, params, jnp.zeros((1, 1), jnp.int32)))
+    return jnp.asarray(check_tokens(np.asarray(prompt), logits.shape[-1])), logits.shape[-1]
