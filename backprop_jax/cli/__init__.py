@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from backprop_jax.cli.flags import PROGRAM, Generate, TrainDigits, TrainImages, TrainText, parse
+from backprop_jax.cli.flags import PROGRAM, Generate, TrainDigits, TrainGPT, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
@@ -40,6 +40,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
         from backprop_jax.cli.generate import generate
         from backprop_jax.cli.train_digits import train_digits
+        from backprop_jax.cli.train_gpt import train_gpt
         from backprop_jax.cli.train_images import train_images
         from backprop_jax.cli.train_text import train_text
 
@@ -51,6 +52,8 @@ def _run(argv: Sequence[str] | None) -> int:
                     return train_images(flags)
                 case TrainText() as flags:
                     return train_text(flags)
+                case TrainGPT() as flags:
+                    return train_gpt(flags)
                 case Generate() as flags:
                     return generate(flags)
         finally:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from backprop_jax.cli.refused import Refused
+from backprop_jax.cli.text_flags import Generate, TrainGPT, TrainText
 
-__all__ = ["PROGRAM", "Generate", "TrainDigits", "TrainImages", "TrainText", "parse"]
+__all__ = ["PROGRAM", "Generate", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
 
 PROGRAM = "backprop-jax"
 
@@ -136,93 +137,7 @@ class TrainImages:
     compilation a layer, minutes for the deep models."""
 
 
-@dataclass(frozen=True)
-class TrainText:
-    """Train a recurrent network to write, character by character, on a text of yours.
-
-    The beginning of the text is trained on, eight tenths of it; a tenth tells which epoch was the best, and its end, a
-    tenth too, how good that one is.
-
-    Prints the model, after each epoch the bits that it needs for a character of the text to validate, with a sample of
-    what it writes, and the test result. Writes params.safetensors whenever an epoch was the best so far (with the
-    vocabulary and the settings, for backprop-jax generate), and history.csv. Ctrl-C stops cleanly and keeps the best
-    epoch, or in the first one what has been learned so far.
-    """
-
-    data: str = "python_docs"
-    """A text file in UTF-8, or a folder of such files, read in the order of their paths; or python_docs: some 375,000
-    characters of the documentation that comes with Python."""
-
-    vocabulary: Literal["characters", "bpe"] = "characters"
-    """What a step reads and writes: one character, or a byte pair, which is part of a word (extra `text`)."""
-
-    vocabulary_size: int = 2000
-    """Different byte pairs, 256 or more. (vocabulary: bpe)"""
-
-    cell: Literal["lstm", "gru"] = "lstm"
-    """The kind of the recurrent layers."""
-
-    width: int = 256
-    """Units of each recurrent layer."""
-
-    layers: int = 1
-    """Recurrent layers, one after another."""
-
-    embedding_width: int = 64
-    """Numbers that stand for a character or byte pair."""
-
-    dropout: float = 0.3
-    """Fraction of each recurrent layer's output removed in training, 0 to less than 1."""
-
-    steps: int = 64
-    """Characters or byte pairs that a row of a batch has, and that gradients reach back; what was read before them is
-    remembered, but not learned from."""
-
-    batch_size: int = 32
-    """Places of the text that are read side by side: rows of a batch."""
-
-    epochs: int = 12
-    """Passes over the training text. With 0 nothing is trained and no file is written: the model is only tested."""
-
-    learning_rate: float = 0.01
-    """Step size of Adam at its peak: it rises over the first twentieth of the steps, then falls to 0 along a cosine."""
-
-    seed: int = 0
-    """Seed of the initial parameters, the dropout and the place where each pass over the text begins, 0 or more."""
-
-    out: Path = Path("runs/text")
-    """Folder for the results, made if missing; files of an earlier run in it are replaced."""
-
-    params: Path | None = None
-    """params.safetensors of an earlier run of the same model, to start from instead of random parameters; the
-    vocabulary is that of the file."""
-
-    cross_check: bool = False
-    """Compare each layer's hand-written gradient with jax.grad and with central differences before training."""
-
-
-@dataclass(frozen=True)
-class Generate:
-    """Write text with a model that `backprop-jax train text` made."""
-
-    model: Path
-    """The folder of the training's results, or the params.safetensors in it."""
-
-    prompt: str
-    """The beginning of the text, which the model goes on from. One of characters has to be of those it was trained
-    on."""
-
-    length: int = 500
-    """Characters to write, or byte pairs if the model's vocabulary is of these."""
-
-    temperature: float = 0.7
-    """1 draws as the model has learned, less prefers what is likely, more what is not; a positive number."""
-
-    seed: int = 0
-    """Seed of what is drawn, 0 or more: the same seed writes the same text."""
-
-
-Flags = TrainDigits | TrainImages | TrainText | Generate
+Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate
 
 _at_least_0: Callable[[float], bool] = lambda value: 0 <= value < math.inf
 _at_least_1: Callable[[float], bool] = lambda value: 1 <= value < math.inf
@@ -244,9 +159,13 @@ RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "vocabulary_size": ("256 or more", lambda size: size >= 256),
     "layers": ("1 or more", _at_least_1),
     "embedding_width": ("1 or more", _at_least_1),
+    "heads": ("1 or more", _at_least_1),
     "steps": ("1 or more", _at_least_1),
+    "rounds": ("1 or more", _at_least_1),
     "length": ("1 or more", _at_least_1),
     "temperature": ("a positive number", _positive),
+    "top_k": ("1 or more", _at_least_1),
+    "top_p": ("above 0 and at most 1", lambda value: 0 < value <= 1),
 }
 
 
@@ -258,6 +177,7 @@ def parse(argv: Sequence[str] | None) -> Flags:
     train.command(name="digits")(TrainDigits)
     train.command(name="images")(TrainImages)
     train.command(name="text")(TrainText)
+    train.command(name="gpt")(TrainGPT)
     app = SubcommandApp()
     app.command(train, name="train")
     app.command(name="generate")(Generate)

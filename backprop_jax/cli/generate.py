@@ -1,12 +1,7 @@
 """What a trained network writes."""
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from backprop_jax import models
-from backprop_jax.cli.flags import Generate
 from backprop_jax.cli.refused import Refused, refusing
+from backprop_jax.cli.text_flags import Generate
 from backprop_jax.cli.text_model import load_writer
 
 __all__ = ["generate"]
@@ -20,8 +15,7 @@ def generate(flags: Generate) -> int:
         prompt = writer.vocabulary.encode(flags.prompt)
     if len(prompt) == 0:
         raise Refused("--prompt must have one character or more, for the model to go on from")
-    key = jax.random.key(flags.seed)
-    start = jnp.asarray(prompt[None])
-    written = models.generate(writer.model, writer.params, start, flags.length, key, flags.temperature)
-    print(writer.vocabulary.decode(np.concatenate([prompt, written[0]])))
+    draw = {"temperature": flags.temperature, "top_k": flags.top_k, "top_p": flags.top_p}
+    given = {name: value for name, value in draw.items() if value is not None}
+    print(writer.write(prompt, flags.length, flags.seed, **given))
     return 0

@@ -14,6 +14,7 @@ from backprop_jax.cli import tables
 from backprop_jax.cli.flags import PROGRAM, TrainDigits, TrainImages
 from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.core import summarize
+from backprop_jax.core.layer import Layer
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import Examples, ImageDataset
 from backprop_jax.data.augmentation import Augmentation
@@ -141,7 +142,7 @@ def check_folder(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def prove(console: Console, objective: Supervised, training: Training, batch: tuple, words: str) -> None:
+def prove(console: Console, objective: Layer, training: Training, batch: tuple, words: str) -> None:
     """Print how far each hand-written gradient is from the oracles; refuse to train with a wrong one."""
     console.print(f"\nRelative difference of the hand-written gradient, on {words} in float64:")
     checks = cross_check(objective, training.params, training.state, batch)

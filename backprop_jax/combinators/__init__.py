@@ -12,6 +12,7 @@ from backprop_jax.combinators.reparameterize import reparameterize, tie
 from backprop_jax.combinators.scan import scan
 from backprop_jax.combinators.select import select
 from backprop_jax.combinators.skip import skip
+from backprop_jax.combinators.skip_first import skip_first
 from backprop_jax.combinators.spectral_normalization import spectral_norm
 from backprop_jax.combinators.stopped_gradient import stop_gradient
 from backprop_jax.combinators.weight_normalization import weight_norm
@@ -32,6 +33,7 @@ __all__ = [
     "scan",
     "select",
     "skip",
+    "skip_first",
     "spectral_norm",
     "stop_gradient",
     "tie",

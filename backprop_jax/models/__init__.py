@@ -1,5 +1,6 @@
 """Models, composed of layers."""
 
+from backprop_jax.models.beam_search import beam_search
 from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
 from backprop_jax.models.generation import generate
@@ -18,6 +19,7 @@ from backprop_jax.models.torchvision_files import load_torchvision, save_torchvi
 __all__ = [
     "LanguageModel",
     "LanguageModelLoss",
+    "beam_search",
     "char_lm",
     "cifar_plain",
     "cifar_resnet",

@@ -4,12 +4,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.models.sampling import draw_token, require_sampling
-from backprop_jax.models.step_by_step import read, require_prompt, require_steps, step_by_step
+from backprop_jax.models.step_by_step import prepare, read
 
 __all__ = ["generate"]
 
@@ -45,10 +44,8 @@ def generate(
               integers.
     Source:   Fan et al., 2018, arXiv:1805.04833, for top_k; Holtzman et al., 2020, arXiv:1904.09751, for top_p.
     """
-    require_steps("generate", steps)
     require_sampling(temperature, top_k, top_p)
-    model = step_by_step("generate", model, np.shape(prompt)[-1] + steps - 1 if np.ndim(prompt) else steps)
-    prompt, _ = require_prompt("generate", model, params, prompt)
+    model, prompt, _ = prepare("generate", model, params, prompt, steps)
     return _generate(model, steps, top_k, params, prompt, key, temperature, top_p)
 
 

@@ -5,11 +5,11 @@ import os
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.rewrite import eval_mode, layers_of
 from backprop_jax.data.text.byte_pairs import BytePairVocabulary
 from backprop_jax.layers import Dropout, PositionEmbedding, SelfAttention
-from backprop_jax.combinators.scan import Scan
 from backprop_jax.models.gpt import gpt
 from backprop_jax.models.huggingface_files import Names, load_params, read_config, save_folder
 from backprop_jax.models.language_model import LanguageModel

@@ -13,7 +13,7 @@ from backprop_jax.data.text.token_check import check_tokens
 from backprop_jax.layers import DotProductAttention, PositionEmbedding, SelfAttention, SinusoidalPositions
 from backprop_jax.layers.attention.cross_attention import CrossAttention
 
-__all__ = ["read", "require_prompt", "require_steps", "step_by_step"]
+__all__ = ["prepare", "read", "require_steps", "step_by_step"]
 
 
 def step_by_step(caller: str, model: Layer, steps: int) -> Layer:
@@ -58,14 +58,17 @@ def read(model: Layer, params: PyTree, x: PyTree) -> tuple[jax.Array, PyTree]:
 
 
 def require_steps(caller: str, steps: int) -> None:
+    """ValueError unless that many tokens can be written."""
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"{caller} needs to write 1 token or more, a whole number, not {steps!r}")
 
 
-def require_prompt(caller: str, model: Layer, params: PyTree, prompt: jax.Array) -> tuple[jax.Array, int]:
-    """The prompt and V, of a model step by step; ValueError or TypeError if the prompt is no (B, P) of its tokens."""
+def prepare(caller: str, model: Layer, params: PyTree, prompt: jax.Array, steps: int) -> tuple[Layer, jax.Array, int]:
+    """The model step by step, the prompt, and V; ValueError or TypeError if they do not fit one another."""
+    require_steps(caller, steps)
     shape = np.shape(prompt)
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(f"{caller} needs a prompt (B, P) of at least one token, not {list(shape)}")
+    model = step_by_step(caller, model, shape[1] + steps - 1)
     logits, _ = jax.eval_shape(lambda: read(model, params, jnp.zeros((1, 1), jnp.int32)))
-    return jnp.asarray(check_tokens(np.asarray(prompt), logits.shape[-1])), logits.shape[-1]
+    return model, jnp.asarray(check_tokens(np.asarray(prompt), logits.shape[-1])), logits.shape[-1]

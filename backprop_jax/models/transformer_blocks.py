@@ -8,6 +8,7 @@ from backprop_jax.core.layer import Layer
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers import (
     GELU,
+    GLU,
     Dense,
     DotProductAttention,
     Dropout,
@@ -54,7 +55,8 @@ def feed_forward_part(
     features: int,
     hidden: int,
     *,
-    activation: Layer = GELU(),
+    activation: Elementwise = GELU(),
+    gated: bool = False,
     rate: float = 0.0,
     norm: Layer | None = None,
     kernel_init: Initializer = normal(0.02),
@@ -63,10 +65,13 @@ def feed_forward_part(
 ) -> Layer:
     """A norm, if one is given; `hidden` features through an activation; the features again; dropout. Each step alone.
 
+    With `gated` there are twice as many features, and the activation of the second half weighs the first: SwiGLU if it
+    is SiLU(), as `GLU` says.
+
     Params:   a dict: the norm's, "c_fc", "act" ("c_proj" in it) and "dropout".
     """
-    act = chain(act=activation, c_proj=Dense(features, kernel_init=out_init))
-    parts = {"c_fc": Dense(hidden, kernel_init=kernel_init)}
+    act = chain(act=GLU(activation) if gated else activation, c_proj=Dense(features, kernel_init=out_init))
+    parts = {"c_fc": Dense(2 * hidden if gated else hidden, kernel_init=kernel_init)}
     parts |= {"act": act if recompute == "none" else remat(act), "dropout": Dropout(rate)}
     return first(chain(**({} if norm is None else {"norm": norm}), **parts))
 

@@ -16,7 +16,7 @@ __all__ = ["Fit", "Pass", "Progress", "finite", "run_epochs"]
 
 # Steps between two looks at the loss. A look waits for the device; the steps between are dispatched without waiting.
 # It bounds the steps in flight too: jax 0.10 on a CPU that poses as several devices may lock up beyond 32 of them.
-# Steps that take longer are looked at about every second: a person sees that they go on, and Ctrl-C is not kept waiting.
+# Long steps are looked at about every second: a person sees that they go on, and Ctrl-C is not kept waiting.
 LOOK_EVERY = 16
 
 Row = TypeVar("Row")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-import jax
 import numpy as np
 
 from backprop_jax.core.layer import PyTree

@@ -1,5 +1,7 @@
 """Errors of attention, raised while tracing: they name the layer, the shapes and what they should be."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -38,12 +40,8 @@ def _require_visibility(layer: Layer, data: Visibility, scores: tuple[int, int, 
     batch, _, queries, keys = scores
     if data.keys is not None and mask_of(data.keys, keys).shape[0] != batch:
         raise ValueError(f"{layer} was given keys {list(data.keys.shape)} for {batch} sequences")
-    for segments, steps, of in zip(data.segments or (), (queries, keys), ("queries", "keys"), strict=False):
-        if segments.shape != (batch, steps) or not jnp.issubdtype(segments.dtype, jnp.integer):
-            raise ValueError(
-                f"{layer} needs segments of {of} as integers ({batch}, {steps}), "
-                f"not {segments.dtype}{list(segments.shape)}"
-            )
+    if data.segments is not None:
+        _require_segments(layer, data.segments, (batch, queries), (batch, keys))
     for name, array, kind in (("mask", data.mask, jnp.bool_), ("bias", data.bias, jnp.floating)):
         if array is None:
             continue
@@ -55,4 +53,15 @@ def _require_visibility(layer: Layer, data: Visibility, scores: tuple[int, int, 
             raise ValueError(
                 f"{layer} needs a {name} of {kind.__name__.rstrip('_')} and shape {list(scores)}, the first two axes "
                 f"may be 1, not {array.dtype}{list(array.shape)}"
+            )
+
+
+def _require_segments(layer: Layer, segments: Any, queries: tuple[int, int], keys: tuple[int, int]) -> None:
+    if not isinstance(segments, tuple) or len(segments) != 2:
+        found = f"tuple of {len(segments)}" if isinstance(segments, tuple) else type(segments).__name__
+        raise ValueError(f"{layer} needs segments as a pair, those of queries and of keys, not {found}")
+    for part, shape, of in zip(segments, (queries, keys), ("queries", "keys"), strict=True):
+        if part.shape != shape or not jnp.issubdtype(part.dtype, jnp.integer):
+            raise ValueError(
+                f"{layer} needs segments of {of} as integers {shape}, not {part.dtype}{list(part.shape)}"
             )

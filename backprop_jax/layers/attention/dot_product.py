@@ -67,6 +67,8 @@ class DotProductAttention(Layer):
         for name, given in (("scale", self.scale), ("logit_softcap", self.logit_softcap)):
             if given is not None and not (isinstance(given, Real) and 0 < float(given) < float("inf")):
                 raise ValueError(f"DotProductAttention needs a finite {name} above 0 or None, not {given!r}")
+        if self.tile is not None and (not isinstance(self.tile, tuple) or len(self.tile) != 2):
+            raise ValueError(f"DotProductAttention needs a tile of two numbers, (queries, keys), not {self.tile!r}")
         for name, given in (("window", self.window), *(("tile", part) for part in self.tile or ())):
             if given is not None and (not isinstance(given, int) or given < 1):
                 raise ValueError(f"DotProductAttention needs a {name} of 1 or more, a whole number, not {given!r}")

@@ -27,7 +27,8 @@ class PositionEmbedding(Layer):
     Saves:    the places.
     Backward: dx = dy,   dtable[t] = Σ dy over the steps at place t
     Raises:   ValueError if num_embeddings is less than 1 or than T, carry is of another kind, x is not floating point
-              or the width of x is not the table's.
+              or the width of x is not the table's, or Packed meets carry="state". A place behind the table's end, to
+              which a carry may come, cannot be seen under jit: its row is NaN.
     Source:   Gehring et al., 2017, arXiv:1705.03122, section 3.1.
     """
 
@@ -75,7 +76,8 @@ class SinusoidalPositions(Layer):
     Shapes:   x (B, T, D) float, or that `Padded` or `Packed` -> the same with y.   Params: none.
     State:    none; with carry="state" the number of steps so far, for writing step by step.
     Saves:    nothing.   Backward: dx = dy
-    Raises:   ValueError if x is not floating point or has not three axes, carry is of another kind.
+    Raises:   ValueError if x is not floating point or has not three axes, carry is of another kind, or "state" and x
+              Packed.
     Source:   Vaswani et al., 2017, arXiv:1706.03762, section 3.5.
     """
 
@@ -105,6 +107,8 @@ def _places(layer: PositionEmbedding | SinusoidalPositions, x: PyTree, state: Py
     """The place of each step, (T,) or (B, T), and the new state."""
     steps = jnp.arange(sequences_of(x).shape[1], dtype=jnp.int32)
     if layer.carry == "state":
+        if isinstance(x, Packed):
+            raise ValueError(f"{layer} goes on where the call before ended, so it takes an array, not Packed")
         return state + steps, state + len(steps)
     if not isinstance(x, Packed):
         return steps, state

@@ -25,7 +25,8 @@ class RotaryEmbedding(Layer):
     Params, state: none.   Saves: the places, where they are given.
     Backward: turned back: the adjoint of a rotation is its inverse.
     Units:    angles in radians.
-    Raises:   ValueError if base is not above 0, rotary_dim not even and at most K, or the shapes do not fit.
+    Raises:   ValueError if base is not above 0, rotary_dim not even and at most K, the shapes do not fit, or the places
+              are not integers.
     Source:   Su et al., 2021, arXiv:2104.09864, eq. 34.
     """
 
@@ -48,8 +49,13 @@ class RotaryEmbedding(Layer):
         width = x.shape[-1] if self.rotary_dim is None else self.rotary_dim
         if width % 2 or width > x.shape[-1]:
             raise ValueError(f"{self} turns pairs of the numbers of a head, but was given {list(x.shape)}")
-        if not isinstance(places, tuple) and places.shape not in (x.shape[1:2], x.shape[:2]):
-            raise ValueError(f"{self} of {list(x.shape)} needs places (T,) or (B, T), not {list(places.shape)}")
+        if not isinstance(places, tuple) and (
+            places.shape not in (x.shape[1:2], x.shape[:2]) or not jnp.issubdtype(places.dtype, jnp.integer)
+        ):
+            raise ValueError(
+                f"{self} of {list(x.shape)} needs places (T,) or (B, T), whole numbers, not "
+                f"{places.dtype}{list(places.shape)}"
+            )
         return self._turn(x, places, 1), state, places
 
     def backward(self, params: PyTree, residuals: PyTree, dy: jax.Array) -> tuple[PyTree, PyTree]:

@@ -48,7 +48,7 @@ class SelfAttention(Layer):
     Units:    `rotary` turns queries and keys by their places. A cache has room for `cache` steps; what is written
               behind its end is lost, and cannot be seen under jit.
     Raises:   ValueError if the heads do not divide, the width of x is no multiple of theirs, a cache is asked of
-              attention that is not causal or given lengths or segments.
+              attention that is not causal, given lengths or segments, or more steps at once than it has room for.
     Source:   Vaswani et al., 2017, arXiv:1706.03762, section 3.2.2; Shazeer, 2019, arXiv:1911.02150, for the cache.
     """
 
@@ -60,8 +60,8 @@ class SelfAttention(Layer):
 
     def __post_init__(self) -> None:
         groups = self.num_heads if self.num_kv_heads is None else self.num_kv_heads
-        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", groups), ("cache", self.cache or 1)):
-            if not isinstance(count, int) or count < 1:
+        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", groups), ("cache", self.cache)):
+            if count is not None and (not isinstance(count, int) or count < 1):
                 raise ValueError(f"SelfAttention needs {name} of 1 or more, a whole number, not {count!r}")
         if self.num_heads % groups:
             raise ValueError(
@@ -75,7 +75,7 @@ class SelfAttention(Layer):
         return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
-        sequences, _ = self._parts(x)
+        sequences, _ = jax.eval_shape(self._parts, x)  # in a chain there are no lengths yet, but their type
         _, state = self.attention.init(key, None)
         if self.cache is None:
             return (), state
@@ -126,6 +126,8 @@ class SelfAttention(Layer):
             )
         if self.cache is not None and data is not None:
             raise ValueError(f"{self} writes step by step, so it takes an array, not {type(x).__name__}")
+        if self.cache is not None and sequences.shape[1] > self.cache:
+            raise ValueError(f"{self} has room for {self.cache} steps, but was given {list(sequences.shape)}")
         return sequences, data
 
     def _split(self, sequences: jax.Array) -> list[jax.Array]:

@@ -1,6 +1,7 @@
 """The three forms in which sequences come: an array, `Padded` with lengths, `Packed` with segments."""
 
 import jax
+import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.layers.attention.packed import Packed
@@ -26,6 +27,8 @@ def visibility_of(layer: Layer, x: PyTree) -> Visibility | None:
         if x.segments is None or x.segments.shape != x.x.shape[:2]:
             found = None if x.segments is None else list(x.segments.shape)
             raise ValueError(f"{layer} needs segments (B, T) in Packed, as its x {list(x.x.shape)}, not {found}")
+        if not jnp.issubdtype(x.segments.dtype, jnp.integer):
+            raise ValueError(f"{layer} needs segments in Packed as integers, not {x.segments.dtype}")
         return Visibility(segments=(x.segments, x.segments))
     if isinstance(x, Padded):
         require_padded(layer, x)

@@ -1,0 +1,177 @@
+"""BERT with the heads that it is pre-trained with: what word is hidden, does the second text follow?"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.combinators import chain
+from backprop_jax.core.checks import require_components
+from backprop_jax.core.cotangents import add, cast_like, pull
+from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.initializers import normal
+from backprop_jax.layers import GELU, Dense, LayerNorm
+from backprop_jax.layers.rows import sum_of_rows, weight_gradient
+from backprop_jax.losses import CrossEntropy, LinearCrossEntropy
+from backprop_jax.models.bert import EPS, Bert, pooler
+from backprop_jax.models.bert_parts import BertInput
+
+__all__ = ["BertPreTraining", "BertPreTrainingLoss", "PreTrainingOutput", "bert_pretraining"]
+
+
+class PreTrainingOutput(NamedTuple):
+    words: jax.Array  # (B, T, V) logits
+    follows: jax.Array  # (B, 2) logits; 0: the second text follows the first, 1: it is a random one
+
+
+class HeadResiduals(NamedTuple):
+    bert: PyTree
+    words: PyTree
+    pooler: PyTree
+    follows: PyTree
+
+
+class OutputResiduals(NamedTuple):
+    heads: HeadResiduals
+    features: jax.Array
+
+
+class LossResiduals(NamedTuple):
+    heads: HeadResiduals
+    words: PyTree
+    follows: PyTree
+
+
+@dataclass(frozen=True)
+class BertPreTraining(Layer):
+    """BERT, and logits of the word at each step and of whether the second text follows the first.
+
+        words = g(y) tableᵀ + b,   follows = h(y_0),   y = bert(x)
+
+    with g a dense layer, GELU and a norm, and h a dense layer, tanh and a dense layer. The table is the embedding's.
+
+    Shapes:   `BertInput(tokens, token_types, lengths)` -> `PreTrainingOutput(words (B, T, V), follows (B, 2))`.
+    Params:   a dict: those of "bert", "words" (g), "b" (V,), "pooler" and "follows" (h).   State: that of bert.
+    Saves:    what the parts save, and g(y).
+    Backward: dtable = dwordsᵀ g(y), to which the cotangents of the rows looked up are added;   db = Σ dwords;
+              dy = g'ᵀ (dwords table) + h'ᵀ dfollows
+    Raises:   as bert.
+    Source:   Devlin et al., 2019, arXiv:1810.04805, section 3.1.
+    """
+
+    bert: Bert
+    words: Layer
+    pooler: Layer
+    follows: Layer
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        bert_key, words_key, pooler_key, follows_key = jax.random.split(key, 4)
+        bert = self.bert.init(bert_key, x)
+        y = output_like(self.bert, *bert, x)
+        words, pooler = self.words.init(words_key, y), self.pooler.init(pooler_key, y)
+        follows = self.follows.init(follows_key, output_like(self.pooler, *pooler, y))
+        params, state = (
+            dict(zip(("bert", "words", "pooler", "follows"), parts, strict=True))
+            for parts in zip(bert, words, pooler, follows, strict=True)
+        )
+        table = params["bert"]["embedding"]["table"]
+        return params | {"b": jnp.zeros(len(table), table.dtype)}, state
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PreTrainingOutput, PyTree, OutputResiduals]:
+        features, follows, state, heads = self.heads(params, state, x)
+        words = features @ params["bert"]["embedding"]["table"].T + params["b"]
+        return PreTrainingOutput(words, follows), state, OutputResiduals(heads, features)
+
+    def backward(self, params: PyTree, residuals: OutputResiduals, dy: PreTrainingOutput) -> tuple[PyTree, BertInput]:
+        (heads, features), (dwords, dfollows) = residuals, dy
+        dfeatures = dtied = None
+        if dwords is not None:
+            dfeatures = (dwords @ params["bert"]["embedding"]["table"]).astype(features.dtype)
+            dtied = {"table": weight_gradient(dwords, features), "b": sum_of_rows(dwords)}
+        return self.backward_from_heads(params, heads, dfeatures, dtied, dfollows), BertInput(None, None, None)
+
+    def heads(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, jax.Array, PyTree, HeadResiduals]:
+        """What the words' logits are made of, (B, T, D), the others', the new state, and the residuals."""
+        new, residuals = {}, {}
+
+        def run(name: str, layer: Layer, x: PyTree) -> jax.Array:
+            y, new[name], residuals[name] = layer.forward(params[name], state[name], x)
+            return y
+
+        y = run("bert", self.bert, x)
+        features = run("words", self.words, y)
+        follows = run("follows", self.follows, run("pooler", self.pooler, y))
+        return features, follows, {name: new[name] for name in state}, HeadResiduals(**residuals)
+
+    def backward_from_heads(
+        self, params: PyTree, residuals: HeadResiduals, dfeatures: PyTree, dtied: PyTree, dfollows: PyTree
+    ) -> PyTree:
+        """The cotangents of the parameters, given those of the words' features, table and bias, and of `follows`."""
+        dfollowing, dpooled = pull(self.follows, params["follows"], residuals.follows, dfollows)
+        dpooling, dy = pull(self.pooler, params["pooler"], residuals.pooler, dpooled)
+        dwords, dy_of_words = pull(self.words, params["words"], residuals.words, dfeatures)
+        dtied = dtied or {"table": jnp.zeros_like(params["bert"]["embedding"]["table"]), "b": None}
+        dbert = self.bert.backward_onto(params["bert"], residuals.bert, add(dy, dy_of_words), dtied["table"])
+        return {
+            "bert": dbert,
+            "words": dwords,
+            "b": cast_like(dtied["b"], params["b"]),
+            "pooler": dpooling,
+            "follows": dfollowing,
+        }
+
+
+def bert_pretraining(encoder: Bert) -> BertPreTraining:
+    """The model that pre-trains this encoder.
+
+    Its objective is `BertPreTrainingLoss(model, LinearCrossEntropy(V, use_bias=True, ignore_index=-1))`.
+    """
+    features, init = encoder.embedding.features, normal(0.02)
+    words = chain(dense=Dense(features, kernel_init=init), act=GELU(approximate=False), norm=LayerNorm(EPS))
+    return BertPreTraining(encoder, words, pooler(features), Dense(2, kernel_init=init))
+
+
+@dataclass(frozen=True)
+class BertPreTrainingLoss(Layer):
+    """The loss of a `BertPreTraining`, the words' logits never formed: the objective of its training.
+
+        y = words(g(y), target; table, b) + follows(h(y_0), label)
+
+    Shapes:   (`BertInput`, target (B, T) integer, -1 where a word does not count, label (B,) integer) -> y ().
+    Params, state: those of the model.
+    Saves:    what the model's parts and the losses save.
+    Backward: of the losses, of the heads, of bert
+    Raises:   ValueError if the loss has no bias or tells the accuracy too; as the model and the losses.
+    Source:   Devlin et al., 2019, arXiv:1810.04805, appendix A.2.
+    """
+
+    layer: BertPreTraining
+    loss: LinearCrossEntropy
+    follows: CrossEntropy = CrossEntropy()
+
+    def __post_init__(self) -> None:
+        if not self.loss.use_bias or self.loss.accuracy:
+            raise ValueError(f"BertPreTrainingLoss needs a loss with use_bias and without accuracy, not {self.loss}")
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        require_components(self, x, 3)
+        return self.layer.init(key, x[0])
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, LossResiduals]:
+        require_components(self, x, 3)
+        inputs, target, label = x
+        features, logits, state, heads = self.layer.heads(params, state, inputs)
+        loss_of_words, _, words = self.loss.forward(_tied(params), (), (features, target))
+        loss_of_follows, _, follows = self.follows.forward((), (), (logits, label))
+        return loss_of_words + loss_of_follows, state, LossResiduals(heads, words, follows)
+
+    def backward(self, params: PyTree, residuals: LossResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
+        _, (dlogits, _) = self.follows.backward((), residuals.follows, dy)
+        dtied, (dfeatures, _) = self.loss.backward(_tied(params), residuals.words, dy)
+        dparams = self.layer.backward_from_heads(params, residuals.heads, dfeatures, dtied, dlogits)
+        return dparams, (BertInput(None, None, None), None, None)
+
+
+def _tied(params: PyTree) -> PyTree:
+    return {"table": params["bert"]["embedding"]["table"], "b": params["b"]}
