@@ -20,7 +20,8 @@ ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
 # Public names that make no layer of their own.
 TOOLS = {
     "Children", "LSTMCarry", "Layer", "Packed", "Padded", "Static", "Template", "Visibility", "as_jax_function",
-    "eval_mode", "fold_batch_norm", "reseed", "residual_bytes", "rewrite", "rewrite_with_path", "summarize", "value_and_grad",
+    "eval_mode", "fold_batch_norm", "reseed", "residual_bytes", "rewrite", "rewrite_with_path", "summarize",
+    "value_and_grad",
 }  # fmt: skip
 
 
@@ -69,6 +70,7 @@ TOKENS = np.arange(12).reshape(2, 6)
 SENTENCES = bp.Padded(TOKENS, np.array([6, 3]))
 PACKED = bp.Packed(TOKENS, np.array([[1, 1, 2, 2, 2, 0], [1] * 6]))
 tiny_objective = bp.models.LanguageModelLoss(bp.models.gpt(12, 8, 8, 2, 2), losses.LinearCrossEntropy(12))
+translator, pairs = bp.models.transformer(12, None, 8, 12, 2, 2), (TOKENS, np.array([6, 3]), TOKENS[:, :4])
 MODELS = {
     "mlp": (bp.models.mlp(), GREY),
     "residual_mlp": (bp.models.residual_mlp(), GREY),
@@ -87,6 +89,9 @@ MODELS = {
     "gpt": (bp.models.gpt(12, 8, 8, 2, 2, rate=0.1), PACKED),
     "LanguageModel": (bp.models.gpt(12, 8, 8, 2, 2, recompute="none"), TOKENS),
     "LanguageModelLoss": (tiny_objective, (PACKED, TOKENS)),
+    "transformer": (bp.models.transformer(12, 9, 8, 12, 2, 2, norm="pre"), pairs),
+    "EncoderDecoder": (translator, pairs),
+    "EncoderDecoderLoss": (bp.models.EncoderDecoderLoss(translator, losses.LinearCrossEntropy(12)), (*pairs, pairs[2])),
 }
 
 
@@ -96,7 +101,11 @@ def test_no_model_saves_more_than_jax_vjp(name: str) -> None:
 
 
 def test_every_model_is_among_them() -> None:
-    assert set(MODELS) == set(bp.models.__all__) - {"generate", "load_torchvision", "save_torchvision"}
+    assert set(MODELS) == set(bp.models.__all__) - {"beam_search", "cross_attention_maps", "translate"} - {
+        "generate",
+        "load_torchvision",
+        "save_torchvision",
+    }
 
 
 @pytest.mark.parametrize("first", _composable(), ids=repr)

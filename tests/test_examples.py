@@ -20,12 +20,15 @@ SHORT = {
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
     "transfer.py": ["--epochs", "1"],
+    "translate.py": ["--epochs", "1", "--pairs", "400", "--beams", "2"],
 }
+NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no wheels
 SAYS = {  # what must be in the output
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
     "transfer.py": "bit for bit: True",
+    "translate.py": r"held-out numbers: BLEU \d+\.\d, \d+\.\d% without a mistake",
     # Nothing is left with tanh, with forget bias 1 much more than with 0; and only clipping learns.
     "vanishing_gradients.py": r"(?s)bias 1 .* \S+e-1\d, .*bias 0 .* \S+e-[34]\d, .*tanh .* \S+e-4\d, .*"
     r"no clipping: loss [1-9].*clipped to 1: loss 0\.[01]",
@@ -34,6 +37,8 @@ SAYS = {  # what must be in the output
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_example(example: str, tmp_path: Path) -> None:
+    for package in NEEDS.get(example, ()):
+        pytest.importorskip(package)
     command = [sys.executable, str(EXAMPLES / example), *SHORT.get(example, [])]
     # Pictures go to a folder of the test's own, and open no window. XLA's flags are those of tests/conftest.py.
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": f"{EXAMPLES.parent}{os.pathsep}{tmp_path}"}
@@ -52,6 +57,7 @@ def test_example(example: str, tmp_path: Path) -> None:
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),
         ("sentiment.py", ["--seed", "-1"], "--seed 0 or more"),
+        ("translate.py", ["--pairs", "10"], "--pairs 100 or more"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(

@@ -87,8 +87,5 @@ def _show_memory(console: Console, flags: TrainGPT, corpus: Corpus, batch: tuple
     sizes = [residual_bytes(_objective(replace(flags, recompute=level), corpus), batch) for level in levels]
     marks = ["this run" if level == flags.recompute else "" for level in levels]
     console.print("\nKept from the forward pass for the backward pass, by what is computed again:")
-    rows = [
-        (f"--recompute {level}", mark, f"{size / 2**20:,.1f} MiB")
-        for level, mark, size in zip(levels, marks, sizes, strict=True)
-    ]
-    tables.show_table(console, ("level", "", "size"), rows, left=2)
+    rows = [(f"--recompute {level}", mark, f"{size:,}") for level, mark, size in zip(levels, marks, sizes, strict=True)]
+    tables.show_table(console, ("level", "", "residual bytes"), rows, left=2)

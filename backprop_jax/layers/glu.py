@@ -22,8 +22,9 @@ class GLU(Layer):
     Shapes:   x (..., 2 F) float -> y (..., F).   Params, state: none.
     Saves:    x. Not f(b): it is one operation away.
     Backward: da = f(b) dy,   db = f'(b) a dy,   in at least float32
-    Units:    activation is Sigmoid() or, in SwiGLU, SiLU(), in GEGLU GELU(), in ReGLU ReLU(). As Dense(2 F) makes x, the
-              last F columns of its weight are those of the gate: [V | W] in the second paper, of f(x W) (x V).
+    Units:    activation is Sigmoid() as in PyTorch's glu; SiLU() makes SwiGLU, GELU() GEGLU, ReLU() ReGLU. Where
+              Dense(2 F) makes x, the last F columns of its weight are the gate's: [V | W] of the second paper's
+              f(x W) (x V).
     Raises:   ValueError if x is not floating point or its last axis is odd or missing; TypeError if activation is no
               elementwise layer.
     Source:   Dauphin et al., 2017, arXiv:1612.08083, eq. 1; Shazeer, 2020, arXiv:2002.05202, eq. 5.

@@ -1,8 +1,10 @@
 """Models, composed of layers."""
 
+from backprop_jax.models.attention_maps import cross_attention_maps
 from backprop_jax.models.beam_search import beam_search
 from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
+from backprop_jax.models.encoder_decoder import EncoderDecoder, EncoderDecoderLoss
 from backprop_jax.models.generation import generate
 from backprop_jax.models.gpt import gpt
 from backprop_jax.models.language_model import LanguageModel, LanguageModelLoss
@@ -15,14 +17,18 @@ from backprop_jax.models.resnets import resnet18, resnet34, resnet50
 from backprop_jax.models.sentiment import sentiment_classifier
 from backprop_jax.models.tagging import sequence_tagger
 from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
+from backprop_jax.models.translation import transformer, translate
 
 __all__ = [
+    "EncoderDecoder",
+    "EncoderDecoderLoss",
     "LanguageModel",
     "LanguageModelLoss",
     "beam_search",
     "char_lm",
     "cifar_plain",
     "cifar_resnet",
+    "cross_attention_maps",
     "generate",
     "gpt",
     "lenet",
@@ -37,4 +43,6 @@ __all__ = [
     "save_torchvision",
     "sentiment_classifier",
     "sequence_tagger",
+    "transformer",
+    "translate",
 ]

@@ -1,6 +1,7 @@
 """Where a model looks: the probabilities of its cross-attention, for a picture."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,56 +10,56 @@ import jax.numpy as jnp
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode, rewrite
 from backprop_jax.layers import CrossAttention
-from backprop_jax.layers.attention.heads import key_heads, query_heads
-from backprop_jax.layers.attention.visibility import Span, visible
 
 __all__ = ["cross_attention_maps"]
+
+
+def cross_attention_maps(model: Layer, params: PyTree, x: PyTree) -> list[jax.Array]:
+    """The probabilities p (B, H, T, S) of each cross-attention of a model in eval mode; under a `scan` (L, B, H, T, S).
+
+    What attention never forms is formed here: memory grows with T S.
+    """
+    return _maps(rewrite(eval_mode(model), _with_map), params, x)
 
 
 class Map(NamedTuple):
     p: jax.Array  # (B, H, T, S)
 
 
-def cross_attention_maps(model: Layer, params: PyTree, x: PyTree) -> list[jax.Array]:
-    """The probabilities of each cross-attention of a model in eval mode, (B, H, T, S); under a `scan` (L, B, H, T, S).
-
-    They are made again from queries and keys, which attention does not do: the memory is that of the whole maps.
-    """
-    shown = rewrite(eval_mode(model), lambda layer: _Shown(layer) if isinstance(layer, CrossAttention) else layer)
-
-    @jax.jit
-    def run(params: PyTree) -> PyTree:
-        _, state = shown.init(jax.random.key(0), x)
-        return shown.forward(params, state, x)[1]
-
-    leaves = jax.tree.leaves(run(params), is_leaf=lambda node: isinstance(node, Map))
+@partial(jax.jit, static_argnums=0)
+def _maps(model: Layer, params: PyTree, x: PyTree) -> list[jax.Array]:
+    _, state = model.init(jax.random.key(0), x)
+    _, state, _ = model.forward(params, state, x)
+    leaves = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, Map))
     return [leaf.p for leaf in leaves if isinstance(leaf, Map)]
 
 
+def _with_map(layer: Layer) -> Layer:
+    return Shown(layer) if isinstance(layer, CrossAttention) else layer
+
+
 @dataclass(frozen=True)
-class _Shown(Layer):
-    """Cross-attention whose state is what it looked at."""
+class Shown(Layer):
+    """Cross-attention that leaves its p in its state."""
 
     layer: CrossAttention
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
-        params, state = self.layer.init(key, x)
-        _, _, residuals = jax.eval_shape(self.layer.forward, params, state, x)
-        p = jax.eval_shape(self._map, residuals)
-        return params, (state, Map(jnp.zeros(p.shape, p.dtype)))
+        params, own = self.layer.init(key, x)
+        p = jax.eval_shape(self._forward, params, own, x)[2]
+        return params, (own, Map(jnp.zeros(p.shape, p.dtype)))
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        y, own, residuals = self.layer.forward(params, state[0], x)
-        return y, (own, Map(self._map(residuals))), residuals
+        y, own, p, residuals = self._forward(params, state[0], x)
+        return y, (own, Map(p)), residuals
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         return self.layer.backward(params, residuals, dy)
 
-    def _map(self, residuals: PyTree) -> jax.Array:
-        q, k, _, data, _, lse, _ = residuals.attention
-        scoring, inputs = self.layer.attention._parts(q, k, k, data, ())
-        scores = scoring.scale * jnp.einsum("bgrtk,bgsk->bgrts", query_heads(q, k.shape[2]), key_heads(k))
-        seen = visible(False, None, inputs.data, Span(0, q.shape[1]), Span(0, k.shape[1]))
-        p = jnp.exp(scores - lse)
-        p = p if seen is None else jnp.where(seen[:, :, None] if seen.ndim == 4 else seen, p, 0)
-        return p.reshape(p.shape[0], -1, *p.shape[3:])
+    def _forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, jax.Array, PyTree]:
+        y, state, residuals = self.layer.forward(params, state, x)
+        q, k, _, data, *_ = residuals.attention
+        # Attention is p v, so that of the identity is p.
+        v = jnp.broadcast_to(jnp.eye(k.shape[1], dtype=k.dtype)[:, None], (*k.shape[:3], k.shape[1]))
+        p, _, _ = self.layer.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
+        return y, state, jnp.swapaxes(p, 1, 2), residuals

@@ -16,6 +16,7 @@ from backprop_jax.layers import (
     RotaryEmbedding,
     SelfAttention,
 )
+from backprop_jax.layers.elementwise import Elementwise
 
 __all__ = ["Recompute", "attention_part", "feed_forward_part", "post_norm_block", "pre_norm_block", "with_recompute"]
 

@@ -22,7 +22,11 @@ everything = bp.DotProductAttention(
 )
 
 ATTENTION = [
-    Row("DotProductAttention", bp.DotProductAttention(causal=True, tile=(2, 3)), (*heads(2, 5, 5, 4, 2, 3)[:2], normal(2, 5, 2, 4))),
+    Row(
+        "DotProductAttention",
+        bp.DotProductAttention(causal=True, tile=(2, 3)),
+        (*heads(2, 5, 5, 4, 2, 3)[:2], normal(2, 5, 2, 4)),
+    ),
     Row("DotProductAttention", everything, heads(1, 5, 5, 3, 1, 2)),
     Row(
         "DotProductAttention",

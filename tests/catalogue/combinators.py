@@ -52,6 +52,11 @@ COMBINATORS = [
         normal(4, 6),
         {"computes_in": jnp.bfloat16},
     ),
+    Row(
+        "skip_first",
+        bp.skip_first(bp.chain(bp.parallel(bp.Dense(2), bp.Dense(4)), bp.CrossAttention(1), bp.Dense(3))),
+        (normal(2, 3, 3), normal(2, 4, 2)),
+    ),
     Row("parallel", bp.parallel(bp.Dense(3), bp.Tanh()), (normal(4, 5), normal(2, 2))),
     Row("parallel", bp.parallel(a=bp.Dense(3), b=bp.Dense(3), join=bp.Sum()), {"a": normal(4, 5), "b": normal(4, 2)}),
     Row("fan_out", bp.fan_out(bp.Dense(3), bp.Dropout(0.5)), normal(4, 5)),

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.cli.flags import Generate, TrainDigits, TrainImages, TrainText, parse
+from backprop_jax.cli.flags import Generate, TrainDigits, TrainGPT, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 
@@ -30,14 +30,29 @@ def test_flags_of_text_arrive() -> None:
     assert parse(["train", "text"]) == TrainText()
 
 
+def test_flags_of_gpt_arrive() -> None:
+    arguments = "train gpt --data book.txt --vocabulary characters --width 64 --heads 2 --length 32 --recompute block"
+    expected = TrainGPT("book.txt", "characters", width=64, heads=2, length=32, recompute="block")
+    assert parse(arguments.split()) == expected
+    assert parse(["train", "gpt"]) == TrainGPT()
+
+
 def test_flags_of_generate_arrive() -> None:
     arguments = ["generate", "--model", "runs/text", "--prompt", "It was a", "--length", "9", "--temperature", "1e-1"]
     assert parse(arguments) == Generate(Path("runs/text"), "It was a", length=9, temperature=0.1)
+    expected = Generate(Path("runs/text"), "It was a", length=9, temperature=0.1, top_k=40, top_p=0.9)
+    assert parse([*arguments, "--top-k", "40", "--top-p", "0.9"]) == expected
 
 
 @pytest.mark.parametrize(
     ("job", "flags"),
-    [("train digits", TrainDigits), ("train images", TrainImages), ("train text", TrainText), ("generate", Generate)],
+    [
+        ("train digits", TrainDigits),
+        ("train images", TrainImages),
+        ("train text", TrainText),
+        ("train gpt", TrainGPT),
+        ("generate", Generate),
+    ],
 )
 def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -52,7 +67,7 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
     ("arguments", "message"),
     [
         ("", "Missing subcommand: Expected one of {train, generate}."),
-        ("train", "Missing subcommand: Expected one of {digits, images, text}."),
+        ("train", "Missing subcommand: Expected one of {digits, images, text, gpt}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),
         ("train digits --model cnn", "invalid choice 'cnn' for argument '--model'"),
@@ -85,6 +100,10 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
         ("train text --embedding-width 0", "--embedding-width must be 1 or more, not 0"),
         ("train text --steps 0", "--steps must be 1 or more, not 0"),
         ("train text --dropout 1", "--dropout must be at least 0 and less than 1, not 1.0"),
+        ("train gpt --recompute all", "invalid choice 'all' for argument '--recompute'"),
+        ("train gpt --heads 0", "--heads must be 1 or more, not 0"),
+        ("train gpt --length 0", "--length must be 1 or more, not 0"),
+        ("train gpt --rounds 0", "--rounds must be 1 or more, not 0"),
         ("generate --model here", "Required options: Missing from backprop-jax generate: --prompt STR"),
         ("generate --model here --prompt a --temperature -1", "--temperature must be a positive number, not -1.0"),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backprop_jax.cli import main
-from backprop_jax.cli.flags import TrainText
+from backprop_jax.cli.flags import TrainGPT, TrainText
 from backprop_jax.cli.text_model import build_model, make_notes
 from backprop_jax.data import CharacterVocabulary
 from backprop_jax.files.tensors import write_tensors
@@ -23,9 +23,13 @@ NOTES = make_notes(FLAGS, VOCABULARY, "secret")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a training leaves, of a model that has not learned anything."""
     path = tmp_path_factory.mktemp("model")
-    model = build_model(VOCABULARY, FLAGS.cell, FLAGS.layers, FLAGS.width, FLAGS.embedding_width, FLAGS.dropout)
+    return save(path, FLAGS)
+
+
+def save(path: Path, flags: TrainText | TrainGPT) -> Path:
+    model = build_model(VOCABULARY, flags)
     params, _ = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
-    save_params(path / "params.safetensors", params, NOTES)
+    save_params(path / "params.safetensors", params, make_notes(flags, VOCABULARY, "secret"))
     return path
 
 
@@ -52,6 +56,15 @@ def test_one_seed_writes_one_text(folder: Path, capsys: pytest.CaptureFixture[st
         for model, seed in ((folder, "1"), (folder / "params.safetensors", "1"), (folder, "2"))
     )
     assert first == by_file != other
+
+
+def test_a_transformer_writes_more_than_it_has_places_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save(tmp_path, TrainGPT(width=4, heads=2, layers=1, length=8, recompute="none"))
+    flags = ["--model", str(folder), "--prompt", "abcabcabcabc", "--length", "21", "--temperature", "9"]
+    text = written(capsys, *flags)
+    assert text.startswith("abcabcabcabc") and len(text) == 12 + 21 + 1
+    assert set(text) == set(VOCABULARY.characters)
+    assert written(capsys, *flags, "--top-k", "1") == written(capsys, *flags, "--top-p", "1e-9", "--seed", "1")
 
 
 def test_what_stdout_has_no_bytes_for_is_escaped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +94,8 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
         (["--prompt", ""], "--prompt must have one character or more"),
         (["--temperature", "0"], "--temperature must be a positive number, not 0.0"),
         (["--temperature", "nan"], "--temperature must be a positive number, not nan"),
+        (["--top-k", "0"], "--top-k must be 1 or more, not 0"),
+        (["--top-p", "0"], "--top-p must be above 0 and at most 1, not 0.0"),
         (["--length", "0"], "--length must be 1 or more, not 0"),
         (["--seed", "-1"], "--seed must be from 0 to 4294967295, not -1"),
         (["--model", "/nothing"], "--model: there is no parameter file at /nothing"),
@@ -100,6 +115,7 @@ def test_what_cannot_be_done_is_refused(
         ({name: text for name, text in NOTES.items() if name != "layers"}, "has damaged notes on its training (KeyE"),
         (NOTES | {"width": "wide"}, "has damaged notes on its training (ValueError"),
         (NOTES | {"cell": "rnn"}, "has damaged notes on its training (ValueError"),
+        (NOTES | {"heads": "4"}, "has damaged notes on its training (KeyE"),
         (NOTES | {"characters": "aa"}, "has a damaged vocabulary: the character 'a' is twice"),
         (NOTES, "does not fit the model"),
         (None, "is truncated or not a safetensors file"),

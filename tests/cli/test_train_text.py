@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backprop_jax import data, models
-from backprop_jax.cli import job, main, train_text
+from backprop_jax.cli import job, main, text_job, train_text
 from backprop_jax.cli.text_model import load_writer
 from backprop_jax.files.tensors import read_metadata, write_tensors
 from backprop_jax.models import generate
@@ -50,7 +50,7 @@ def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
         r"fox\.txt: 1,080 characters, a vocabulary of 28; tokens: 864 to train, 108 to validate, 108 to test",
         r"LSTMCell\(features=16\)",
         r"Training, 78 steps",
-        r"epoch   1   loss .*   validation \d\.\d{3} bits a character .* tokens/s\n    ",
+        r"epoch   1   loss .*   validation \d\.\d{3} bits a character .* tokens/s   0:0\d to go\n    ",
         r"written: .*params\.safetensors",
         r"epoch   3   loss ",
         r"written: .*history\.csv",
@@ -159,15 +159,15 @@ def test_control_c_keeps_what_is_learned(
         yield (press, lambda progress: None) if epochs else (lambda row: None, press)
 
     begun: list = []
-    start = train_text.start
+    start = text_job.start
 
     def spy(*arguments):
         training = start(*arguments)
         begun.append(jax.device_get(training.params))
         return training
 
-    monkeypatch.setattr(train_text, "start", spy)
-    monkeypatch.setattr(train_text, "show_progress", interrupt)
+    monkeypatch.setattr(text_job, "start", spy)
+    monkeypatch.setattr(text_job, "show_progress", interrupt)
     assert main(flags_of(text, "--epochs", "9", "--out", str(tmp_path))) == 130
     told = capsys.readouterr()
     assert told.err == f"backprop-jax: interrupted after {epochs} of 9 epochs; the best so far is written\n"

@@ -10,7 +10,7 @@ from backprop_jax.models import beam_search, char_lm, generate, gpt
 
 KEY = jax.random.key(0)
 PROMPT = np.array([[2, 1], [0, 2], [1, 1]])
-MODELS = {"gpt": gpt(3, 5, 4, layers=2, num_heads=2, rate=0.5), "char_lm": char_lm(3, 3, 4, layers=1, rate=0.5)}
+MODELS = {"gpt": gpt(3, 5, 4, layers=1, num_heads=2, rate=0.5), "char_lm": char_lm(3, 3, 4, layers=1, rate=0.5)}
 
 
 def drawn(model: bp.Layer, scale: float = 0.6):
@@ -57,10 +57,9 @@ def test_one_beam_is_greedy() -> None:
     greedy = np.asarray(generate(MODELS["gpt"], params, PROMPT, 4, KEY, temperature=0))
     assert len(np.unique(greedy)) > 1
     np.testing.assert_array_equal(beam_search(MODELS["gpt"], params, PROMPT, 4, 1)[0], greedy)
-    for end in range(3):
-        ended = np.cumsum(greedy == end, 1) > 0
-        tokens, _ = beam_search(MODELS["gpt"], params, PROMPT, 4, 1, end_token=end)
-        np.testing.assert_array_equal(tokens, np.where(ended, end, greedy))
+    end = int(greedy[0, 1])
+    tokens, _ = beam_search(MODELS["gpt"], params, PROMPT, 4, 1, end_token=end)
+    np.testing.assert_array_equal(tokens, np.where(np.cumsum(greedy == end, 1) > 0, end, greedy))
 
 
 END, A, B = range(3)

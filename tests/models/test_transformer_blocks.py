@@ -69,7 +69,9 @@ def test_is_the_encoder_layer_of_pytorch(
     count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     assert count == sum(parameter.numel() for parameter in theirs.parameters())
     params, expected = (
-        as_params({name: numbers(part).detach().numpy() for name, part in theirs.named_parameters()}, shapes, norm_first)
+        as_params(
+            {name: numbers(part).detach().numpy() for name, part in theirs.named_parameters()}, shapes, norm_first
+        )
         for numbers in (lambda part: part, lambda part: part.grad)
     )
     ours_y, _, dparams, dx = run(layer, params, state, x, dy)

@@ -8,7 +8,9 @@ from tests.testing.mutants_in_time import IN_TIME
 from tests.testing.mutants_of_attention import OF_ATTENTION
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *IN_TIME, *OF_ATTENTION], ids=lambda mutant: mutant.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "mutant", [*MUTANTS, *IN_TIME, *OF_ATTENTION], ids=lambda mutant: mutant.name.replace(" ", "-")
+)
 def test_mutants_are_caught_and_named(mutant: Mutant) -> None:
     with pytest.raises(AssertionError) as caught:
         check_layer(mutant.layer, mutant.x)

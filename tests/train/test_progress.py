@@ -26,7 +26,8 @@ def test_a_terminal_shows_a_bar() -> None:
 def test_other_histories_bring_their_words() -> None:
     epoch = StreamEpoch(3, 30, 0.25, 0.5, 12_345.0, {})
     words = {"unit": "tokens", "line": lambda row: f"line {row.epoch}", "score": lambda row: f"{row.validation_loss}!"}
-    bar = shown(terminal=True, epoch=epoch, **words)
+    bar = shown(terminal=True, epoch=epoch, stretch="round", **words)
+    assert "round   3/5" in bar
     assert "12,345 tokens/s" in bar
     assert "validation   0.5!" in bar
     assert shown(terminal=False, epoch=epoch, **words) == "line 3\n"

@@ -62,6 +62,4 @@ def _require_segments(layer: Layer, segments: Any, queries: tuple[int, int], key
         raise ValueError(f"{layer} needs segments as a pair, those of queries and of keys, not {found}")
     for part, shape, of in zip(segments, (queries, keys), ("queries", "keys"), strict=True):
         if part.shape != shape or not jnp.issubdtype(part.dtype, jnp.integer):
-            raise ValueError(
-                f"{layer} needs segments of {of} as integers {shape}, not {part.dtype}{list(part.shape)}"
-            )
+            raise ValueError(f"{layer} needs segments of {of} as integers {shape}, not {part.dtype}{list(part.shape)}")

@@ -1,10 +1,13 @@
 """Attention: of all values, the mean that the likeness of query and key weighs."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
 import jax
+from jax import lax
 
 from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree
@@ -17,6 +20,10 @@ from backprop_jax.layers.dropout import require_rate
 from backprop_jax.layers.recurrent.padded import mask_of
 
 __all__ = ["DotProductAttention"]
+
+
+# Elsewhere a tile is a few large products, and fewer tiles are better: one, of most models.
+ACCELERATOR_TILE = 1024, 1024
 
 
 class AttentionResiduals(NamedTuple):
@@ -81,7 +88,7 @@ class DotProductAttention(Layer):
         dropout_key: Any = ()
         if self.rate and self.train:
             state, dropout_key = jax.random.split(state)
-        o, lse = attend(*self._parts(q, k, v, data, dropout_key))
+        o, lse = self._by_platform(attend, *self._parts(q, k, v, data, dropout_key))
         y = from_heads(o)
         return y, state, AttentionResiduals(q, k, v, data, y, lse, dropout_key)
 
@@ -90,9 +97,17 @@ class DotProductAttention(Layer):
         groups = k.shape[2]
         scoring, inputs = self._parts(q, k, v, data, dropout_key)
         o, do = query_heads(y, groups), query_heads(dy, groups)
-        *parts, dbias = attend_backward(scoring, inputs, o, lse, do)
+        *parts, dbias = self._by_platform(attend_backward, scoring, inputs, o, lse, do)
         dx = tuple(map(from_heads, parts))
         return (), dx if data is None else (*dx, Visibility(bias=dbias))
+
+    def _by_platform(self, rule: Callable, scoring: Scoring, inputs: Inputs, *others: jax.Array) -> PyTree:
+        """The rule with the tile that suits where it runs, unless one is given or it takes no more than one."""
+        steps, keys = inputs.q.shape[3], inputs.k.shape[2]
+        on_cpu = replace(scoring, tile=_cpu_tile(steps))
+        if self.tile is not None or (steps <= on_cpu.tile[0] and keys <= on_cpu.tile[1]):
+            return rule(scoring, inputs, *others)
+        return lax.platform_dependent(inputs, *others, cpu=partial(rule, on_cpu), default=partial(rule, scoring))
 
     def _parts(
         self, q: jax.Array, k: jax.Array, v: jax.Array, data: Visibility | None, dropout_key: Any
@@ -105,7 +120,7 @@ class DotProductAttention(Layer):
             logit_softcap=self.logit_softcap,
             alibi=alibi_slopes(heads) if self.alibi else None,
             rate=self.rate,
-            tile=_good_tile(q.shape[1]) if self.tile is None else self.tile,
+            tile=ACCELERATOR_TILE if self.tile is None else self.tile,
         )
         key = None if isinstance(dropout_key, tuple) else dropout_key
         data = data or Visibility()
@@ -114,6 +129,6 @@ class DotProductAttention(Layer):
         return scoring, Inputs(query_heads(q, k.shape[2]), key_heads(k), key_heads(v), data, key)
 
 
-def _good_tile(steps: int) -> tuple[int, int]:
+def _cpu_tile(steps: int) -> tuple[int, int]:
     """What was fastest on two cores: small enough for their caches, and for half of a causal grid to be skipped."""
     return (128, 128) if steps <= 1024 else (256, 512)

@@ -51,7 +51,10 @@ def test_queries_keys_and_values_that_do_not_fit(x: Any, message: str) -> None:
             r"segments of keys as integers \(2, 6\), not float32\[2, 6\]",
         ),
         (bp.Visibility(segments=SEGMENTS[0]), "needs segments as a pair, those of queries and of keys, not ndarray"),
-        (bp.Visibility(segments=SEGMENTS[:1]), "needs segments as a pair, those of queries and of keys, not tuple of 1"),
+        (
+            bp.Visibility(segments=SEGMENTS[:1]),
+            "needs segments as a pair, those of queries and of keys, not tuple of 1",
+        ),
         (
             bp.Visibility(mask=np.ones((3, 6), bool)),
             r"a mask of bool and shape \[2, 4, 3, 6\], the first two axes may be 1, not bool\[3, 6\]",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
+from backprop_jax.models.transformer_blocks import attention_part, feed_forward_part, pre_norm_block
 from tests.catalogue import normal
 from tests.layers.normalization.running import run
 
@@ -33,9 +34,10 @@ def test_each_segment_is_as_if_it_were_alone(layer: bp.SelfAttention) -> None:
 
 def test_blocks_of_pointwise_parts_and_attention_keep_the_segments_apart() -> None:
     """A step of one segment has no gradient by the output of another."""
-    block = bp.models.gpt(5, 6, 8, 1, 2).body
+    part = attention_part(8, 2, attention=bp.DotProductAttention(causal=True), norm=bp.LayerNorm())
+    block = bp.chain(bp.PositionEmbedding(6), pre_norm_block(part, feed_forward_part(8, 8, norm=bp.LayerNorm())))
     x = bp.Packed(normal(2, 6, 8), SEGMENTS)
-    params, state = block.init(jax.random.key(0), x)
+    params, state = jax.tree.map(lambda leaf: normal(*leaf.shape), jax.eval_shape(block.init, jax.random.key(0), x))
     dy = np.zeros((2, 6, 8), np.float32)
     dy[0, 2:5] = 1
     _, _, _, dx = run(block, params, state, x, bp.Packed(jnp.asarray(dy), None))

@@ -48,7 +48,9 @@ def test_waves_are_those_of_the_paper(width: int) -> None:
     assert residuals == ()
 
 
-@pytest.mark.parametrize("layer", [bp.PositionEmbedding(7, carry="state"), bp.SinusoidalPositions(carry="state")], ids=repr)
+@pytest.mark.parametrize(
+    "layer", [bp.PositionEmbedding(7, carry="state"), bp.SinusoidalPositions(carry="state")], ids=repr
+)
 def test_a_carry_goes_on_where_the_call_before_ended(layer: bp.Layer) -> None:
     params = TABLE if isinstance(layer, bp.PositionEmbedding) else ()
     _, state = layer.init(jax.random.key(0), X)
@@ -99,7 +101,11 @@ STATEFUL = bp.PositionEmbedding(7, carry="state")
         (bp.SinusoidalPositions(), np.zeros((2, 6, 3, 1), np.float32), r"sequences \(B, T, D\), not \[2, 6, 3, 1\]"),
         (bp.SinusoidalPositions(), np.zeros((2, 6, 3), np.int32), r"floating point input, not int32\[2, 6, 3\]"),
         (bp.SinusoidalPositions(), bp.Packed(X, SEGMENTS[:, :5]), r"its x \[2, 6, 3\], not \[2, 5\]"),
-        (bp.SinusoidalPositions(), bp.Packed(X, SEGMENTS.astype(np.float32)), "segments in Packed as integers, not float32"),
+        (
+            bp.SinusoidalPositions(),
+            bp.Packed(X, SEGMENTS.astype(np.float32)),
+            "segments in Packed as integers, not float32",
+        ),
         (STATEFUL, bp.Packed(X, SEGMENTS), "takes an array, not Packed"),
     ],
 )

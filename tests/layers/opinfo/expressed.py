@@ -17,8 +17,8 @@ class Expressed(NamedTuple):
     """Parameters that PyTorch was not given stay as our `init` makes them."""
 
     layer: bp.Layer
-    x: Tensor
-    layout: Layout  # of x and y
+    x: Any  # a tensor, or a tuple of those that the layer takes together
+    layout: Layout  # of each tensor of x, and of y
     params: dict[str, tuple[Tensor, Layout]] = {}  # noqa: RUF012
     running: dict[str, Tensor] = {}  # noqa: RUF012
 

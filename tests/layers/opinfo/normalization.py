@@ -8,7 +8,7 @@ import numpy as np
 import backprop_jax as bp
 from tests.layers.opinfo.expressed import Expressed, Layout, Tensor, flat, images
 
-__all__ = ["MOMENTUM", "NEGATIVE", "NO_CHANNELS", "batch_norm", "group_norm", "instance_norm", "layer_norm"]
+__all__ = ["MOMENTUM", "NEGATIVE", "NO_CHANNELS", "batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
 MOMENTUM = "a momentum outside [0, 1] makes running statistics that are no mean: refused"
 NEGATIVE = "a negative eps: refused"
@@ -62,13 +62,24 @@ def layer_norm(
 ) -> Expressed | str:
     if eps < 0:
         return NEGATIVE
+    return Expressed(bp.LayerNorm(eps), input, _one_last_axis(input, normalized_shape), _params(weight, bias))
+
+
+def rms_norm(
+    input: Tensor, normalized_shape, weight: Tensor | None = None, eps: float | None = None
+) -> Expressed | str:
+    if eps is not None and eps < 0:
+        return NEGATIVE
+    # PyTorch's None is the distance from 1 to the next number of the dtype.
+    layer = bp.RMSNorm(float(np.finfo(np.float64).eps) if eps is None else eps)
+    return Expressed(layer, input, _one_last_axis(input, normalized_shape), _params(weight, None))
+
+
+def _one_last_axis(input: Tensor, normalized_shape) -> Layout:
+    """The normalized axes as one."""
     width = int(np.prod(normalized_shape))
     rest = input.shape[: input.ndim - len(normalized_shape)]
-
-    def layout(array: np.ndarray) -> np.ndarray:  # the normalized axes as one
-        return array.reshape(*rest, width)
-
-    return Expressed(bp.LayerNorm(eps), input, layout, _params(weight, bias))
+    return lambda array: array.reshape(*rest, width)
 
 
 def _params(weight: Tensor | None, bias: Tensor | None) -> dict[str, tuple[Tensor, Layout]]:

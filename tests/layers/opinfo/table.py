@@ -4,8 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from tests.layers.opinfo.attention import BROADCAST, DROPOUT, scaled_dot_product_attention
 from tests.layers.opinfo.convolution import conv, conv_transpose
 from tests.layers.opinfo.expressed import Expressed
+from tests.layers.opinfo.gates import glu
+from tests.layers.opinfo.losses import PROBABILITIES, SEVERAL, cross_entropy, linear_cross_entropy
 from tests.layers.opinfo.normalization import (
     MOMENTUM,
     NEGATIVE,
@@ -14,6 +17,7 @@ from tests.layers.opinfo.normalization import (
     group_norm,
     instance_norm,
     layer_norm,
+    rms_norm,
 )
 from tests.layers.opinfo.pooling import DIVISOR, adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 
@@ -49,4 +53,9 @@ TABLE: dict[str, Entry] = {
     "group_norm": Entry(group_norm, 17, {NEGATIVE: 4}),
     "instance_norm": Entry(instance_norm, 9),
     "layer_norm": Entry(layer_norm, 5, {NEGATIVE: 1}),
+    "rms_norm": Entry(rms_norm, 5, {NEGATIVE: 1}),
+    "glu": Entry(glu, 46),
+    "scaled_dot_product_attention": Entry(scaled_dot_product_attention, 9, {DROPOUT: 12, BROADCAST: 4}),
+    "cross_entropy": Entry(cross_entropy, 21),
+    "linear_cross_entropy": Entry(linear_cross_entropy, 0, {PROBABILITIES: 0, SEVERAL: 0}),
 }

@@ -23,12 +23,12 @@ class Case(NamedTuple):
 
     params: PyTree
     state: PyTree
-    x: np.ndarray
+    x: PyTree
     dy: np.ndarray
     y: np.ndarray
     new_state: PyTree
     dparams: PyTree
-    dx: np.ndarray
+    dx: PyTree
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,9 @@ def test_value_and_gradients_are_those_of_pytorch(ops: dict[str, Any], name: str
                 reasons[expressed] += 1
                 continue
             case = _case(ops[name], sample, expressed)
-            # Pools, which alone have no parameters, see every example by itself: one batch of all, one compilation.
-            cases[expressed.layer, case.x.shape[1:], number if case.params else None].append(case)
+            # Pools see every example by itself: one batch of all, one compilation.
+            alike = case.x.shape[1:] if "pool" in name else number
+            cases[expressed.layer, alike].append(case)
         for (layer, *_), same in cases.items():
             _assert_equal(layer, same[0] if len(same) == 1 else _joined(same))
     assert (sum(map(len, cases.values())), reasons) == (entry.expressed, entry.reasons)
@@ -75,7 +76,7 @@ def _case(op: Any, sample: Any, expressed: Expressed) -> Case:
     import torch
 
     layer, layout, tensors, running = expressed.layer, expressed.layout, expressed.params, expressed.running
-    x = as_array(expressed.x, layout)
+    x = jax.tree.map(lambda tensor: as_array(tensor, layout), expressed.x)
     params, state = layer.init(jax.random.key(0), x)
     if params:
         params |= {part: as_array(*tensor) for part, tensor in tensors.items()}
@@ -84,11 +85,15 @@ def _case(op: Any, sample: Any, expressed: Expressed) -> Case:
     y = op(sample.input, *sample.args, **sample.kwargs)
     y = y[0] if isinstance(y, tuple) else y  # the other are places of maxima
     dy = torch.randn_like(y)
-    dx, *gradients = torch.autograd.grad(y, [expressed.x, *(tensor for tensor, _ in tensors.values())], dy)
-    dparams = {part: as_array(grad, tensors[part][1]) for part, grad in zip(tensors, gradients, strict=True)}
+    inputs, structure = jax.tree.flatten(expressed.x)
+    counted = [tensor for tensor in inputs if tensor.requires_grad]
+    gradients = torch.autograd.grad(y, [*counted, *(tensor for tensor, _ in tensors.values())], dy)
+    of_inputs, of_params = gradients[: len(counted)], gradients[len(counted) :]
+    dparams = {part: as_array(grad, tensors[part][1]) for part, grad in zip(tensors, of_params, strict=True)}
+    left = iter(of_inputs)
+    dx = structure.unflatten(as_array(next(left), layout) if tensor.requires_grad else None for tensor in inputs)
     new_state = {part: as_array(tensor, flat) for part, tensor in running.items()}
-    ours_dy, ours_y, ours_dx = (as_array(part, layout) for part in (dy, y, dx))
-    return Case(params, state, x, ours_dy, ours_y, new_state, dparams, ours_dx)
+    return Case(params, state, x, as_array(dy, layout), as_array(y, layout), new_state, dparams, dx)
 
 
 def _joined(cases: list[Case]) -> Case:

@@ -1,0 +1,161 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import backprop_jax as bp
+from backprop_jax.models import EncoderDecoder, EncoderDecoderLoss, cross_attention_maps, transformer, translate
+from backprop_jax.models.decoder_blocks import Remembered
+from tests.models.gradients import assert_gradient_of_objective
+from tests.oracles import encoder_decoder as oracle
+
+SOURCE, LENGTHS = np.array([[3, 1, 4, 1, 5], [5, 2, 0, 0, 0]]), np.array([5, 2])
+INPUTS, TARGETS = np.array([[6, 3, 2, 1], [6, 1, 0, 0]]), np.array([[3, 2, 1, 0], [1, 0, -1, -1]])
+BATCH = (SOURCE, LENGTHS, INPUTS, TARGETS)
+MODEL = transformer(7, None, 8, 12, layers=2, num_heads=2)
+
+
+def loss(**options) -> bp.losses.LinearCrossEntropy:
+    return bp.losses.LinearCrossEntropy(7, label_smoothing=0.1, ignore_index=-1, **options)
+
+
+def drawn(model: EncoderDecoder):
+    """Far from a new model's parameters, which all translate alike."""
+    params, state = jax.jit(model.init)(jax.random.key(0), BATCH[:3])
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    return structure.unflatten(
+        0.7 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)
+    ), state
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, transformer(7, 6, 8, 12, layers=1, num_heads=2, norm="pre", recompute="block")],
+    ids=["post, one table", "pre, two tables"],
+)
+def test_gradient(model: EncoderDecoder) -> None:
+    assert_gradient_of_objective(EncoderDecoderLoss(model, loss()), BATCH)
+
+
+def test_it_is_the_paper_s() -> None:
+    """Each sentence alone and without what fills it up, step by step."""
+    params, state = drawn(MODEL)
+    logits = jax.jit(bp.eval_mode(MODEL).forward)(params, state, BATCH[:3])[0]
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    for row, length, inputs, found in zip(SOURCE, LENGTHS, INPUTS, logits, strict=True):
+        np.testing.assert_allclose(found, oracle.logits(params, row[:length], inputs, 2, 2), rtol=2e-4, atol=2e-4)
+
+
+def test_the_loss_is_that_of_the_logits() -> None:
+    params, state = drawn(MODEL)
+    model = bp.eval_mode(MODEL)
+
+    @jax.jit
+    def both(params):
+        objective = EncoderDecoderLoss(model, loss())
+        return model.forward(params, state, BATCH[:3])[0], objective.forward(params, state, BATCH)[0]
+
+    logits, found = both(params)
+    logp = np.asarray(jax.nn.log_softmax(logits), np.float64)
+    terms = [-(0.9 * logp[i][t] + 0.1 * logp[i].mean()) for i, t in np.ndenumerate(TARGETS) if t >= 0]
+    np.testing.assert_allclose(found, np.mean(terms), rtol=1e-5)
+
+
+def test_the_memory_is_saved_once_for_all_layers() -> None:
+    model = transformer(7, None, 8, 12, layers=3, num_heads=2, rate=0.0)
+    x = (np.zeros((2, 5), np.int32), np.array([5, 2]), np.zeros((2, 4), np.int32))
+    params, state = jax.eval_shape(model.init, jax.random.key(0), x)
+    residuals = jax.eval_shape(model.forward, params, state, x)[2].body.decoder["blocks"]
+    assert sorted(leaf.shape for leaf in residuals.invariant.values()) == [(2,), (2, 5, 8)]
+    assert (3, 2, 5, 8) not in [leaf.shape for leaf in residuals.stacked]
+
+
+def greedily(params, state, steps: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """The whole model over all that is written, for each token anew; and the logits at the last step."""
+    forward = jax.jit(lambda inputs: bp.eval_mode(MODEL).forward(params, state, (SOURCE, LENGTHS, inputs))[0])
+    text = np.full((2, steps + 1), 6)
+    for place in range(steps):
+        logits = forward(text[:, :-1])
+        text[:, place + 1] = logits[:, place].argmax(-1)
+    written = text[:, 1:]
+    return np.where(np.cumsum(written == end, 1) > 0, end, written), logits
+
+
+def test_a_greedy_translation_is_that_of_the_whole_model() -> None:
+    params, state = drawn(MODEL)
+    plain, logits = greedily(params, state, 6, end=-1)
+    assert len(np.unique(plain)) > 2 and (plain[0] != plain[1]).any()
+    end = int(plain[0, 3])
+    expected, _ = greedily(params, state, 6, end)
+    found, scores = translate(MODEL, params, SOURCE, LENGTHS, 6, 6, end)
+    np.testing.assert_array_equal(found, expected)
+    logp = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), plain[..., None], -1)[..., 0]
+    n = [list(row).index(end) + 1 if end in row else 6 for row in plain]
+    wanted = [row[:n].sum() / ((5 + n) / 6) ** 0.6 for row, n in zip(logp, n, strict=True)]
+    np.testing.assert_allclose(scores, wanted, rtol=1e-4)
+
+
+def test_beams_score_what_they_find() -> None:
+    """Caches and memory go with the texts: the score is that of the whole model for the tokens found."""
+    params, state = drawn(MODEL)
+    tokens, scores = translate(MODEL, params, SOURCE, LENGTHS, 4, 6, 0, beams=3, length_penalty=0.0)
+    _, greedy = translate(MODEL, params, SOURCE, LENGTHS, 4, 6, 0, length_penalty=0.0)
+    assert (np.asarray(scores) >= np.asarray(greedy) - 1e-5).all()
+    inputs = np.concatenate([np.full((2, 1), 6), tokens[:, :-1]], 1)
+    logits = jax.jit(bp.eval_mode(MODEL).forward)(params, state, (SOURCE, LENGTHS, inputs))[0]
+    logp = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), np.asarray(tokens)[..., None], -1)[..., 0]
+    real = np.cumsum(tokens == 0, 1) - (tokens == 0) == 0  # up to the first end, with it
+    np.testing.assert_allclose(scores, (logp * real).sum(1), rtol=1e-4)
+
+
+def test_a_memory_is_projected_once() -> None:
+    x = jnp.ones((2, 3))
+    keep, recall = (Remembered(bp.Dense(4), mode) for mode in ("keep", "recall"))
+    params, state = keep.init(jax.random.key(0), x)
+    y, state, _ = keep.forward(params, state, x)
+    again, _, residuals = recall.forward(params, state, 2 * x)
+    assert (again == y).all() and (y == bp.Dense(4).forward(params, (), x)[0]).all()
+    assert recall.backward(params, residuals, y) == (None, None)
+    with pytest.raises(ValueError, match="needs a mode of 'compute', 'keep' or 'recall', not 'kept'"):
+        Remembered(bp.Dense(4), "kept")  # pyright: ignore[reportArgumentType]
+
+
+def test_maps_are_what_attention_weighs_by() -> None:
+    """By the values that it makes: p is found again from (p v) of two layers of random values."""
+    layer = bp.CrossAttention(2)
+    q, memory = jax.random.normal(jax.random.key(0), (2, 4, 6)), jax.random.normal(jax.random.key(1), (2, 5, 12))
+    (p,) = cross_attention_maps(layer, (), (q, bp.Padded(memory, LENGTHS)))
+    assert p.shape == (2, 2, 4, 5)
+    np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-5)
+    assert (p[1, :, :, 2:] == 0).all() and (p[0] > 0).all()
+    for head in range(2):
+        scores = q[0, :, 3 * head : 3 * head + 3] @ memory[0, :, 3 * head : 3 * head + 3].T / np.sqrt(3)
+        np.testing.assert_allclose(p[0, head], jax.nn.softmax(scores), rtol=1e-5)
+    params, _ = drawn(MODEL)
+    (p,) = cross_attention_maps(MODEL, params, BATCH[:3])
+    assert p.shape == (2, 2, 2, 4, 5)  # two layers, two sentences, two heads
+
+
+def test_what_they_do_not_take() -> None:
+    with pytest.raises(ValueError, match="needs a norm of 'post' or 'pre', not 'none'"):
+        transformer(7, norm="none")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="8 features cannot be divided among 3 heads"):
+        transformer(7, features=8, num_heads=3)
+    with pytest.raises(ValueError, match="needs a tuple of 3 inputs"):
+        MODEL.init(jax.random.key(0), BATCH)
+    params = jax.eval_shape(MODEL.init, jax.random.key(0), BATCH[:3])[0]
+    for options, message in (
+        ({"sources": SOURCE + 2}, r"token 7 at \[0, 4\] is not in the vocabulary of 0 to 6"),
+        ({"sources": SOURCE[0]}, r"translate needs sources \(B, S\), not \[5\]"),
+        ({"lengths": np.array([5, 6])}, "that of sequence 1 is 6"),
+        ({"steps": 0}, "translate needs to write 1 token or more"),
+        ({"begin": 7}, "needs a begin token of 0 to 6, not 7"),
+        ({"end": 7}, "needs an end_token of 0 to 6, or None, not 7"),
+        ({"beams": 0}, "needs 1 beam or more"),
+    ):
+        given = {"sources": SOURCE, "lengths": LENGTHS, "steps": 3, "begin": 6, "end": 0} | options
+        with pytest.raises(ValueError, match=message):
+            translate(MODEL, params, **given)
+    with pytest.raises(TypeError, match="tokens must be integers"):
+        translate(MODEL, params, SOURCE * 0.5, LENGTHS, 3, 6, 0)
