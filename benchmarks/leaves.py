@@ -1,7 +1,8 @@
 """Weights by name in the trees of every framework, where all frameworks' modules have the same names.
 
-A name is a path of modules and a leaf: "layer1/0/conv1/w". Layouts are ours and flax's: dense (in, out), convolution
-(H, W, in, out). PyTorch and equinox have the axes of both the other way round, with the image's in their order.
+A name is a path of modules and a leaf: "layer1/0/conv1/w". Norms are named bn..., ln... or norm, tables embedding,
+positions, types or wpe. Layouts are ours and flax's: dense (in, out), convolution (H, W, in, out). PyTorch and equinox have
+the axes of both the other way round, with the image's in their order; tables are alike.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,14 +11,22 @@ from typing import Any
 __all__ = ["channels_first", "channels_last", "fill", "name_of", "named"]
 
 OF_NORMS = {"weight": "scale", "bias": "shift"}
+OF_TABLES = {"weight": "table", "embedding": "table"}
 OF_OTHERS = {"weight": "w", "kernel": "w", "bias": "b"}
-CONNECTIONS = {"params", "skip", "branch"}  # which hold a module and add nothing to its name
+NORMS, TABLES = ("bn", "ln", "norm"), ("embedding", "positions", "types", "wpe")
+# Which hold modules and add nothing to their names.
+CONNECTIONS = {"params", "skip", "branch", "bert", "body", "blocks", "project", "mix", "act"}
+UNNAMED = {"/project/0/": "/", "/project/1/": "/c_kv/"}  # of ours: modules that have a place and no name
 
 
 def name_of(path: str) -> str:
     """The name of a leaf from its path in a framework: "layer1.0.bn1.weight" is "layer1/0/bn1/scale"."""
-    *modules, leaf = [part for part in path.replace(".", "/").split("/") if part not in CONNECTIONS]
-    translated = OF_NORMS if modules[-1].startswith("bn") else OF_OTHERS
+    path = path.replace(".", "/")
+    for place, name in UNNAMED.items():
+        path = path.replace(place, name)
+    *modules, leaf = [part for part in path.split("/") if part not in CONNECTIONS]
+    module = modules[-1] if modules else ""
+    translated = OF_NORMS if module.startswith(NORMS) else OF_TABLES if module in TABLES else OF_OTHERS
     return "/".join((*modules, translated.get(leaf, leaf)))
 
 

@@ -1,7 +1,7 @@
 """A transformer that writes: a GPT of 10 million numbers, beside an LSTM of as many, given the same time.
 
     pip install 'backprop-jax[text]'
-    python examples/gpt.py [--seconds 120] [--width 384] [--layers 5] [--features 1024]
+    python examples/gpt.py [--seconds 120] [--width 384]
 
 Both learn Python's documentation by the same byte pairs, in turns, so that a busy machine slows both down. EXPECT
 """
@@ -20,8 +20,6 @@ from backprop_jax import data, models, optim, train
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--seconds", type=float, default=120, help="of training for each model")
 arguments.add_argument("--width", type=int, default=384, help="numbers between the blocks of the GPT, a multiple of 64")
-arguments.add_argument("--layers", type=int, default=5, help="blocks of the GPT")
-arguments.add_argument("--features", type=int, default=1024, help="units of the LSTM")
 arguments.add_argument("--characters", type=int, default=10**6, help="how many to read, from the beginning, at most")
 flags, turns, length = arguments.parse_args(), 12, 128
 if not flags.seconds > 0 or flags.width < 64 or flags.width % 64 or flags.characters < 20000:
@@ -33,9 +31,9 @@ vocabulary = data.BytePairVocabulary.from_text(parts.train, 2000)
 tokens, validation, test = map(vocabulary.encode, parts)
 
 # 2. The models. One reads pieces from anywhere, the other the text in order, for it remembers what came before.
-gpt = models.gpt(len(vocabulary), length, flags.width, flags.layers, flags.width // 64)
+gpt = models.gpt(len(vocabulary), length, flags.width, 5, flags.width // 64)
 objective = models.LanguageModelLoss(gpt, bp.losses.LinearCrossEntropy(len(vocabulary)))
-lstm = models.char_lm(len(vocabulary), flags.features // 2, flags.features, rate=0.2)
+lstm = models.char_lm(len(vocabulary), 4 * flags.width // 3, 8 * flags.width // 3, rate=0.2)
 rival = bp.supervised(lstm, bp.losses.CrossEntropy())
 stream = itertools.chain.from_iterable(data.stream_batches(tokens, 16, 32) for _ in itertools.count())
 sides = {"GPT": (objective, data.random_windows(tokens, 4, length, seed=0), 1e-3), "LSTM": (rival, stream, 2e-3)}

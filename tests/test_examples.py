@@ -67,6 +67,8 @@ def test_flags_that_make_no_sense_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    for package in NEEDS.get(example, ()):
+        pytest.importorskip(package)
     monkeypatch.setattr(sys, "argv", [example, *options])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(EXAMPLES / example))

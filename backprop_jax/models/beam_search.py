@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
@@ -20,7 +21,7 @@ Step = Callable[[PyTree, jax.Array], tuple[jax.Array, PyTree]]
 def beam_search(
     model: Layer,
     params: PyTree,
-    prompt: jax.Array,
+    prompt: ArrayLike,
     steps: int,
     beams: int = 4,
     length_penalty: float = 0.6,

@@ -108,7 +108,7 @@ class EncoderDecoder(Layer):
         return dparams | {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}}
 
     def encode(
-        self, params: PyTree, state: PyTree, source: jax.Array, lengths: jax.Array
+        self, params: PyTree, state: PyTree, source: jax.Array, lengths: jax.Array | None
     ) -> tuple[Padded, PyTree, PyTree]:
         """The memory of a source, the new state and the residuals of the encoder."""
         rows, _, _ = (self.source_embedding or self.embedding).forward(params[self._source_name], (), source)

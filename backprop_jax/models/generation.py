@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.models.sampling import draw_token, require_sampling
@@ -16,7 +17,7 @@ __all__ = ["generate"]
 def generate(
     model: Layer,
     params: PyTree,
-    prompt: jax.Array,
+    prompt: ArrayLike,
     steps: int,
     key: jax.Array,
     temperature: float = 1.0,

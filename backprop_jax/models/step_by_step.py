@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from backprop_jax.combinators.recurrent import Recurrent
 from backprop_jax.core.layer import Layer, PyTree
@@ -63,7 +64,7 @@ def require_steps(caller: str, steps: int) -> None:
         raise ValueError(f"{caller} needs to write 1 token or more, a whole number, not {steps!r}")
 
 
-def prepare(caller: str, model: Layer, params: PyTree, prompt: jax.Array, steps: int) -> tuple[Layer, jax.Array, int]:
+def prepare(caller: str, model: Layer, params: PyTree, prompt: ArrayLike, steps: int) -> tuple[Layer, jax.Array, int]:
     """The model step by step, the prompt, and V; ValueError or TypeError if they do not fit one another."""
     require_steps(caller, steps)
     shape = np.shape(prompt)

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from backprop_jax.combinators import chain, first, scan
 from backprop_jax.core.layer import Layer, PyTree
@@ -88,8 +89,8 @@ def transformer(
 def translate(
     model: EncoderDecoder,
     params: PyTree,
-    sources: jax.Array,
-    lengths: jax.Array,
+    sources: ArrayLike,
+    lengths: ArrayLike,
     steps: int,
     begin: int,
     end: int,
@@ -117,10 +118,10 @@ def translate(
     tokens = check_tokens(np.asarray(sources), (model.source_embedding or model.embedding).num_embeddings)
     source = Padded(jnp.asarray(tokens), jnp.asarray(lengths))
     require_padded(model, source)
-    model = eval_mode(model)
-    decoder = step_by_step("translate", model.decoder, steps)
+    encoder, decoder = eval_mode(model.encoder), step_by_step("translate", model.decoder, steps)
     keeping, recalling = (
-        dataclasses.replace(model, decoder=rewrite(decoder, partial(_with_mode, mode))) for mode in ("keep", "recall")
+        dataclasses.replace(model, encoder=encoder, decoder=rewrite(decoder, partial(_with_mode, mode)))
+        for mode in ("keep", "recall")
     )
     return _translate(keeping, recalling, steps, begin, end, beams, params, source, length_penalty)
 

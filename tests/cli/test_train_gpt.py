@@ -16,7 +16,7 @@ from backprop_jax.cli.text_model import load_writer
 from backprop_jax.files.tensors import read_metadata
 
 FOX = "the quick brown fox jumps over the lazy dog. " * 24
-TINY = ["--width", "16", "--heads", "2", "--layers", "1", "--length", "16", "--batch-size", "4", "--dropout", "0"]
+TINY = ["--width", "16", "--heads", "2", "--layers", "1", "--length", "256", "--batch-size", "1", "--dropout", "0"]
 
 
 def flags_of(text: Path, *others: str) -> list[str]:
@@ -46,7 +46,7 @@ def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """The output folder and the text of a short run."""
     out = tmp_path_factory.mktemp("out") / "new"
     with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.redirect_stderr(io.StringIO()) as errors:
-        assert main(flags_of(text, "--steps", "121", "--rounds", "3", "--out", str(out))) == 0
+        assert main(flags_of(text, "--steps", "61", "--rounds", "3", "--out", str(out))) == 0
     assert errors.getvalue() == ""
     return out, told.getvalue()
 
@@ -54,10 +54,10 @@ def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
     parts = [
         r"fox\.txt: 1,080 characters, a vocabulary of 28; tokens: 864 to train, 108 to validate, 108 to test",
-        r"Model, on batches of 4 x 16:",
+        r"Model, on batches of 1 x 256:",
         r"DotProductAttention",
         r"Kept from the forward pass .*--recompute none .*--recompute norms  this run .*--recompute block ",
-        r"Training, 121 steps",
+        r"Training, 61 steps",
         r"round   1   loss .*   validation \d\.\d{3} bits a byte .* tokens/s   0:0\d to go\n    ",
         r"written: .*params\.safetensors",
         r"round   3   loss ",
@@ -85,8 +85,8 @@ def test_the_files_can_be_used(trained: tuple[Path, str], capsys: pytest.Capture
     assert (notes["data"], notes["heads"], notes["characters"]) == ("fox.txt", "2", "".join(sorted(set(FOX))))
     with open(out / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "41"), ("2", "82"), ("3", "121")]
-    assert load_writer(out).model == models.gpt(28, 16, 16, 1, 2)
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "21"), ("2", "42"), ("3", "61")]
+    assert load_writer(out).model == models.gpt(28, 256, 16, 1, 2)
     assert main(["generate", "--model", str(out), "--prompt", "the quick", "--length", "36", "--top-k", "1"]) == 0
     assert capsys.readouterr().out.startswith("the quick")
 
@@ -101,7 +101,7 @@ def test_control_c_leaves_a_model(
     monkeypatch.setattr(text_job, "show_progress", interrupt)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        assert main(flags_of(text, "--steps", "121", "--rounds", "3", "--out", str(tmp_path))) == 130
+        assert main(flags_of(text, "--steps", "61", "--rounds", "3", "--out", str(tmp_path))) == 130
     finally:
         signal.signal(signal.SIGINT, handler)
     assert capsys.readouterr().err == "backprop-jax: interrupted after 1 of 3 rounds; the best so far is written\n"

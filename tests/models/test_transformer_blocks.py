@@ -93,7 +93,7 @@ def test_more_is_recomputed_less_is_saved() -> None:
         bp.residual_bytes(block(32, 2, 128, True, bp.GELU(), recompute), x) for recompute in ("none", "norms", "block")
     ]
     assert saved[0] > saved[1] > saved[2]
-    assert saved[2] == x.nbytes
+    assert saved[2] == x.nbytes + 2 * 8  # and the keys of two Dropouts
 
 
 def test_gated_feed_forward_is_swiglu() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from backprop_jax import optim
 from tests.optim.case import Case
-from tests.optim.oracle import assert_close, ours, params_and_gradients, theirs, train, train_in_float32
+from tests.optim.oracle import InFloat32, assert_close, ours, params_and_gradients, theirs, train_side_by_side
 from tests.optim.rows import ELSEWHERE, RECIPES, SCHEDULES, TRANSFORMS
 
 OPTIMIZERS = [case for rows in (TRANSFORMS, RECIPES) for cases in rows.values() for case in cases]
@@ -61,8 +61,8 @@ def test_signature_is_that_of_optax(name: str) -> None:
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=str)
 def test_fifty_steps_equal_optax(case: Case) -> None:
     params, gradients = params_and_gradients(case.shapes)
-    mine = train(ours(case.text), params, gradients, case.extra, case.gradient)
-    other = train_in_float32(theirs(case.text), params, gradients, case.extra, case.gradient)
+    both = ours(case.text), InFloat32(theirs(case.text))
+    mine, other = train_side_by_side(both, params, gradients, case.extra, case.gradient)
     assert_close(mine, other, case.tolerance)
     assert [leaf.dtype for leaf in jax.tree.leaves(mine)] == [leaf.dtype for leaf in jax.tree.leaves(other)]
 

@@ -1,5 +1,6 @@
 import os
 import signal
+from functools import partial
 
 import jax
 import numpy as np
@@ -34,7 +35,7 @@ def test_it_takes_the_steps_in_rounds_on_windows_by_the_seed() -> None:
         training, loss = step(training, next(windows))
         losses.append(float(loss))
     result = run(on_round=lambda row, params: seen.append((row, jax.device_get(params))))
-    jax.tree.map(np.testing.assert_array_equal, result.training.params, training.params)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), result.training.params, training.params)
     assert [(row.epoch, row.step) for row in result.history] == [(1, 3), (2, 6), (3, 7)]
     means = [np.mean(part) for part in (losses[:3], losses[3:6], losses[6:])]
     np.testing.assert_allclose([row.train_loss for row in result.history], means, rtol=1e-6)
@@ -45,7 +46,7 @@ def test_it_takes_the_steps_in_rounds_on_windows_by_the_seed() -> None:
 
 
 def test_it_learns() -> None:
-    result = run(steps=90, rounds=2)
+    result = run(steps=45, rounds=9)
     assert result.history[-1].validation_loss < 0.3 < result.history[0].validation_loss
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import backprop_jax as bp
 from tests.layers.opinfo.expressed import Expressed, Tensor
 
-__all__ = ["PROBABILITIES", "SEVERAL", "cross_entropy", "linear_cross_entropy"]
+__all__ = ["NEGATIVE_WEIGHT", "PROBABILITIES", "SEVERAL", "cross_entropy", "linear_cross_entropy"]
 
+NEGATIVE_WEIGHT = "a class of negative weight: refused"
 PROBABILITIES = "probabilities as the target: ours are class numbers"
 SEVERAL = "several rows of logits of each input: ours has one"
 
@@ -18,10 +19,12 @@ def cross_entropy(
     ignore_index: int | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Expressed:
+) -> Expressed | str:
     weights = None if weight is None else tuple(weight.tolist())
+    if weights and min(weights) < 0:
+        return NEGATIVE_WEIGHT
     layer = bp.losses.CrossEntropy(label_smoothing, weights, ignore_index, reduction=reduction)
-    return Expressed(layer, (input, target), _classes_last)
+    return Expressed(layer, (input, target.detach()), _classes_last)  # the target is a constant to ours
 
 
 def linear_cross_entropy(

@@ -8,7 +8,13 @@ from tests.layers.opinfo.attention import BROADCAST, DROPOUT, scaled_dot_product
 from tests.layers.opinfo.convolution import conv, conv_transpose
 from tests.layers.opinfo.expressed import Expressed
 from tests.layers.opinfo.gates import glu
-from tests.layers.opinfo.losses import PROBABILITIES, SEVERAL, cross_entropy, linear_cross_entropy
+from tests.layers.opinfo.losses import (
+    NEGATIVE_WEIGHT,
+    PROBABILITIES,
+    SEVERAL,
+    cross_entropy,
+    linear_cross_entropy,
+)
 from tests.layers.opinfo.normalization import (
     MOMENTUM,
     NEGATIVE,
@@ -56,6 +62,6 @@ TABLE: dict[str, Entry] = {
     "rms_norm": Entry(rms_norm, 5, {NEGATIVE: 1}),
     "glu": Entry(glu, 46),
     "scaled_dot_product_attention": Entry(scaled_dot_product_attention, 9, {DROPOUT: 12, BROADCAST: 4}),
-    "cross_entropy": Entry(cross_entropy, 21),
-    "linear_cross_entropy": Entry(linear_cross_entropy, 0, {PROBABILITIES: 0, SEVERAL: 0}),
+    "cross_entropy": Entry(cross_entropy, 15, {NEGATIVE_WEIGHT: 6}),
+    "linear_cross_entropy": Entry(linear_cross_entropy, 36, {PROBABILITIES: 56, SEVERAL: 27}),
 }
