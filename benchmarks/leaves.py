@@ -1,8 +1,8 @@
 """Weights by name in the trees of every framework, where all frameworks' modules have the same names.
 
 A name is a path of modules and a leaf: "layer1/0/conv1/w". Norms are named bn..., ln... or norm, tables embedding,
-positions, types or wpe. Layouts are ours and flax's: dense (in, out), convolution (H, W, in, out). PyTorch and equinox have
-the axes of both the other way round, with the image's in their order; tables are alike.
+positions, types or wpe. Layouts are ours and flax's: dense (in, out), convolution (H, W, in, out), table (rows, width).
+PyTorch and equinox have the axes of the first two the other way round, with the image's in their order.
 """
 
 from collections.abc import Callable, Mapping

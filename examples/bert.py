@@ -27,17 +27,17 @@ if flags.epochs < 1 or not 100 <= flags.labels <= 7397 or flags.width < 32 or fl
 # 1. Sentences as byte pairs behind a first token, at which BERT says what it makes of the whole.
 films = data.film_sentences()
 vocabulary = data.BytePairVocabulary.from_text("\n".join(films.train.texts).lower(), 3000, ("<pad>", "<s>", "<mask>"))
-encode = lambda text: np.concatenate([[1], vocabulary.encode(text.lower())])[:64]
+encode = lambda text: np.concatenate([[1], vocabulary.encode(text.lower())])[:48]
 tokens, test = ([encode(text) for text in part.texts] for part in (films.train, films.test))
 
 
 def batches(sentences, labels, seed=None):
-    for (padded, lengths), y in data.bucket_batches(sentences, labels, size, seed, boundaries=[32, 64]):
+    for (padded, lengths), y in data.bucket_batches(sentences, labels, size, seed, boundaries=[48]):
         yield models.BertInput(padded, None, lengths), y
 
 
 # 2. Pre-training: each batch hides other words. That one text follows another is not asked: labels of -1 do not count.
-encoder = models.bert(len(vocabulary), 64, flags.width, 3, flags.width // 32, rate=0.1)
+encoder = models.bert(len(vocabulary), 48, flags.width, 3, flags.width // 32, rate=0.1)
 words = bp.losses.LinearCrossEntropy(len(vocabulary), use_bias=True, ignore_index=-1)
 guessing = models.BertPreTrainingLoss(models.bert_pretraining(encoder), words, bp.losses.CrossEntropy(ignore_index=-1))
 judging = bp.supervised(models.bert_classifier(encoder, rate=0.1), bp.losses.CrossEntropy())

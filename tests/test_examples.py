@@ -13,10 +13,12 @@ from tests.data.small_mlxtend import enlarged_digits, write_mlxtend
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHORT = {
+    "bert.py": ["--epochs", "1", "--labels", "200", "--width", "32"],
     "batch_norm_and_learning_rate.py": ["--steps", "20"],
     "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
+    "gpt.py": ["--seconds", "2", "--width", "64", "--characters", "40000"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
     "transfer.py": ["--epochs", "1"],
@@ -24,7 +26,9 @@ SHORT = {
 }
 NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no wheels
 SAYS = {  # what must be in the output
+    "bert.py": r"test sentences right: pre-trained (4[5-9]|[5-9]\d)\.\d%, from scratch (4[5-9]|[5-9]\d)\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
+    "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-4]\.\d{3}",  # where guessing has 6
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
     "transfer.py": "bit for bit: True",
@@ -52,8 +56,10 @@ def test_example(example: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("example", "options", "message"),
     [
+        ("bert.py", ["--labels", "99"], "--labels 100 to 7397"),
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
+        ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),
         ("sentiment.py", ["--seed", "-1"], "--seed 0 or more"),

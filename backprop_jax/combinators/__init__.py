@@ -5,6 +5,7 @@ from backprop_jax.combinators.cast import cast
 from backprop_jax.combinators.chain import chain
 from backprop_jax.combinators.first import first
 from backprop_jax.combinators.folding import fold_batch_norm
+from backprop_jax.combinators.low_rank import lora, merge_lora
 from backprop_jax.combinators.parallel import fan_out, parallel
 from backprop_jax.combinators.recurrent import recurrent, remat_steps
 from backprop_jax.combinators.remat import remat
@@ -25,6 +26,8 @@ __all__ = [
     "fan_out",
     "first",
     "fold_batch_norm",
+    "lora",
+    "merge_lora",
     "parallel",
     "recurrent",
     "remat",

@@ -2,11 +2,16 @@
 
 from backprop_jax.models.attention_maps import cross_attention_maps
 from backprop_jax.models.beam_search import beam_search
+from backprop_jax.models.bert import bert, bert_classifier
+from backprop_jax.models.bert_files import load_bert, save_bert
+from backprop_jax.models.bert_parts import BertInput
+from backprop_jax.models.bert_pretraining import BertPreTrainingLoss, bert_pretraining
 from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
 from backprop_jax.models.encoder_decoder import EncoderDecoder, EncoderDecoderLoss
 from backprop_jax.models.generation import generate
 from backprop_jax.models.gpt import gpt
+from backprop_jax.models.gpt2_files import load_gpt2, save_gpt2
 from backprop_jax.models.language_model import LanguageModel, LanguageModelLoss
 from backprop_jax.models.lenet5 import lenet
 from backprop_jax.models.linear_softmax import linear_softmax
@@ -20,11 +25,16 @@ from backprop_jax.models.torchvision_files import load_torchvision, save_torchvi
 from backprop_jax.models.translation import transformer, translate
 
 __all__ = [
+    "BertInput",
+    "BertPreTrainingLoss",
     "EncoderDecoder",
     "EncoderDecoderLoss",
     "LanguageModel",
     "LanguageModelLoss",
     "beam_search",
+    "bert",
+    "bert_classifier",
+    "bert_pretraining",
     "char_lm",
     "cifar_plain",
     "cifar_resnet",
@@ -33,6 +43,8 @@ __all__ = [
     "gpt",
     "lenet",
     "linear_softmax",
+    "load_bert",
+    "load_gpt2",
     "load_torchvision",
     "mlp",
     "mobilenet",
@@ -40,6 +52,8 @@ __all__ = [
     "resnet18",
     "resnet34",
     "resnet50",
+    "save_bert",
+    "save_gpt2",
     "save_torchvision",
     "sentiment_classifier",
     "sequence_tagger",

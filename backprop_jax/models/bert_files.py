@@ -69,7 +69,7 @@ def load_bert(
 
     Of the first comes what `bert_pretraining`, of the second what `bert_classifier` makes; of what is pre-trained the
     "bert" and "pooler" of the parameters go into those of a classifier, to fine-tune it. The sizes are those of
-    `config.json` and of the classifier's tensor, dropout and what is recomputed those given. Numbers of any floating
+    `config.json`, where `id2label` has the classes, dropout and what is recomputed those given. Numbers of any floating
     dtype become float32.
 
     Raises:   FileNotFoundError if a file is missing; ValueError if config.json is of another kind of model, such as one
@@ -134,7 +134,7 @@ def _own_name(name: str) -> str | None:
 
 def _config(model: Layer) -> dict:
     found = [layers_of(model, kind) for kind in (Bert, PositionEmbedding, Scan, SelfAttention, Dense, TokenTypes)]
-    if not all(found):
+    if not all(found) or len(layers_of(found[2][0], Dense)) < 3:
         raise ValueError(_not_ours(model))
     (encoder, *_), (positions, *_), (blocks, *_), (attention, *_), dense, (types, *_) = found
     dropout, *others = layers_of(model, Dropout)

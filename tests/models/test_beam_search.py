@@ -13,10 +13,18 @@ PROMPT = np.array([[2, 1], [0, 2], [1, 1]])
 MODELS = {"gpt": gpt(3, 5, 4, layers=1, num_heads=2, rate=0.5), "char_lm": char_lm(3, 3, 4, layers=1, rate=0.5)}
 
 
-def drawn(model: bp.Layer, scale: float = 0.6):
+def drawn(model: bp.Layer):
     """Far from a new model's even odds, or a search would have nothing to find."""
     params, state = jax.jit(model.init)(KEY, PROMPT)
-    return jax.tree.map(lambda leaf: scale * jax.random.normal(jax.random.key(7), leaf.shape), params), state
+    rng = np.random.default_rng(9)
+
+    def draw(path, leaf):
+        name = path[-1].key
+        return np.float32(
+            (name == "scale") + (0.1 if name in ("b", "scale", "shift") else 1.0) * rng.standard_normal(leaf.shape)
+        )
+
+    return jax.tree_util.tree_map_with_path(draw, params), state
 
 
 def penalty(n: int, alpha: float) -> float:
@@ -53,7 +61,7 @@ def test_as_many_beams_as_texts_find_the_best(name: str, end: int | None, alpha:
 
 
 def test_one_beam_is_greedy() -> None:
-    params, _ = drawn(MODELS["gpt"], 1.0)
+    params, _ = drawn(MODELS["gpt"])
     greedy = np.asarray(generate(MODELS["gpt"], params, PROMPT, 4, KEY, temperature=0))
     assert len(np.unique(greedy)) > 1
     np.testing.assert_array_equal(beam_search(MODELS["gpt"], params, PROMPT, 4, 1)[0], greedy)

@@ -37,7 +37,8 @@ class SelfAttention(Layer):
 
         y = attention(turn(q), turn(k), v) of each head,   x = [q | k | v]
 
-    A Dense layer before it makes x, another behind it mixes the heads: `multi_head_attention` puts the three together.
+    A Dense layer before it makes x, another behind it mixes the heads: `attention_part` of the models' blocks puts the
+    three together.
     With `cache` the layer remembers the keys and values of so many steps, for writing step by step.
 
     Shapes:   x (B, T, (H + 2 G) K) float -> y (B, T, H K), with H = num_heads, G = num_kv_heads (H if None). Or

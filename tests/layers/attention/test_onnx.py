@@ -147,10 +147,10 @@ class Entry(NamedTuple):
 TABLE = {
     "Attention": Entry(
         (attention,),
-        82,
+        81,
         {
             "a window of two different sides": 1,
-            "a first query that stands at another place in each example": 10,
+            "a first query that stands at another place in each example": 11,
         },
     ),
     "RotaryEmbedding": Entry((rotary,), 8),
@@ -172,8 +172,9 @@ def test_value_is_that_of_onnx(nodes: dict[str, list[Node]], name: str) -> None:
                 continue
             y, _, _ = case.layer.forward(case.params, (), case.x)
             eps = float(jnp.finfo(case.y.dtype).eps)
-            wanted = case.y.astype(np.float32)
-            np.testing.assert_allclose(np.asarray(y, np.float32), wanted, rtol=32 * eps, atol=8 * eps)
+            rounded = eps > 1e-6  # in half precision, of which ONNX's reference has many steps
+            rtol, atol = (4 * eps, eps) if rounded else (32 * eps, 8 * eps)
+            np.testing.assert_allclose(np.asarray(y, np.float32), case.y.astype(np.float32), rtol, atol)
             assert y.shape == case.y.shape
         expressed += not isinstance(case, str)
     assert (expressed, reasons) == (TABLE[name].expressed, TABLE[name].reasons)

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -24,11 +25,16 @@ def test_is_the_definition_on_the_parts_of_x() -> None:
 
 
 def test_steps_that_are_not_real_are_seen_by_none() -> None:
-    x, lengths = normal(2, 5, 6 * 3), np.array([3, 5], np.int32)
-    layer = SelfAttention(2)
-    y, _, _ = layer.forward((), (), bp.Padded(x, lengths))
-    np.testing.assert_allclose(y.x[0, :3], layer.forward((), (), x[:1, :3])[0][0], atol=1e-6)
-    np.testing.assert_allclose(y.x[1], layer.forward((), (), x[1:])[0][0], atol=1e-6)
+    x, dy, lengths = normal(2, 5, 6 * 4), normal(2, 5, 2 * 4), np.array([3, 0], np.int32)
+    dy[0, 3:] = 0  # as what comes behind has it: these steps are not real
+    layer = SelfAttention(2, rotary=bp.RotaryEmbedding())
+    y, _, _, dx = run(layer, (), (), bp.Padded(x, lengths), bp.Padded(jnp.asarray(dy), None))
+    alone, _, _, dalone = run(layer, (), (), x[:1, :3], dy[:1, :3])
+    np.testing.assert_allclose(y.x[0, :3], alone[0], atol=1e-6)
+    np.testing.assert_allclose(dx.x[0, :3], dalone[0], atol=1e-6)
+    for hidden in (y.x[1], dx.x[0, 3:], dx.x[1]):
+        np.testing.assert_array_equal(hidden, 0)
+    assert isinstance(dx, bp.Padded) and dx.lengths is None
 
 
 CACHED = {

@@ -62,6 +62,6 @@ TABLE: dict[str, Entry] = {
     "rms_norm": Entry(rms_norm, 5, {NEGATIVE: 1}),
     "glu": Entry(glu, 46),
     "scaled_dot_product_attention": Entry(scaled_dot_product_attention, 9, {DROPOUT: 12, BROADCAST: 4}),
-    "cross_entropy": Entry(cross_entropy, 15, {NEGATIVE_WEIGHT: 6}),
+    "cross_entropy": Entry(cross_entropy, 17, {NEGATIVE_WEIGHT: 4}),
     "linear_cross_entropy": Entry(linear_cross_entropy, 36, {PROBABILITIES: 56, SEVERAL: 27}),
 }
