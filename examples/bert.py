@@ -1,10 +1,10 @@
 """Pre-training: BERT reads film reviews with words hidden, then learns from a few which sentences praise.
 
     pip install 'backprop-jax[text]'
-    python examples/bert.py [--epochs 20] [--labels 1000]
+    python examples/bert.py [--epochs 12] [--labels 1000]
 
 The sentences to train on are all read; the labels of some are known. The same network learns from these labels twice,
-once from random numbers and once from those that it has by guessing hidden words. EXPECT
+once from random numbers and once from those that it has by guessing hidden words; it says which was better.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import backprop_jax as bp
 from backprop_jax import data, models, optim, train
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-arguments.add_argument("--epochs", type=int, default=20, help="passes over the sentences to pre-train")
+arguments.add_argument("--epochs", type=int, default=12, help="passes over the sentences to pre-train")
 arguments.add_argument("--labels", type=int, default=1000, help="sentences whose labels are known, 100 to 7397")
 arguments.add_argument("--width", type=int, default=128, help="numbers between the blocks, a multiple of 32")
 flags, begin, size = arguments.parse_args(), time.perf_counter(), 32

@@ -4,7 +4,7 @@
     python examples/finetune_lora.py [--steps 1500] [--rank 8]
 
 All that it learned first stays as it is; small matrices beside its own learn the rest. In the end they are added to its
-own, and the model has its old form. EXPECT
+own, and the model has its old form.
 """
 
 import argparse

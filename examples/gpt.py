@@ -3,7 +3,8 @@
     pip install 'backprop-jax[text]'
     python examples/gpt.py [--seconds 120] [--width 384]
 
-Both learn Python's documentation by the same byte pairs, in turns, so that a busy machine slows both down. EXPECT
+Both learn Python's documentation by the same byte pairs, in turns, so that a busy machine slows both down. Expect the
+LSTM ahead on two cores, 2.16 bits a byte against 2.60: in minutes they take a GPT of this size through few steps.
 """
 
 import argparse

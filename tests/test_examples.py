@@ -18,6 +18,7 @@ SHORT = {
     "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
+    "finetune_lora.py": ["--steps", "40", "--width", "64"],
     "gpt.py": ["--seconds", "2", "--width", "64", "--characters", "40000"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
@@ -28,6 +29,7 @@ NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no 
 SAYS = {  # what must be in the output
     "bert.py": r"test sentences right: pre-trained (4[5-9]|[5-9]\d)\.\d%, from scratch (4[5-9]|[5-9]\d)\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
+    "finetune_lora.py": r"before [34]\.\d{3}, after [23]\.\d{3}; put together it is the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-4]\.\d{3}",  # where guessing has 6
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
@@ -59,6 +61,7 @@ def test_example(example: str, tmp_path: Path) -> None:
         ("bert.py", ["--labels", "99"], "--labels 100 to 7397"),
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
+        ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),
         ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +47,7 @@ class Writer(NamedTuple):
     model: Layer
     params: PyTree
 
-    def write(self, prompt: np.ndarray, steps: int, seed: int, **draw: float) -> str:
+    def write(self, prompt: np.ndarray, steps: int, seed: int, **draw: Any) -> str:
         """The prompt (P,) and the tokens after it, drawn by `models.generate` with these settings.
 
         A model that has places for so many steps and no more forgets, each time that it has filled them, the older half

@@ -13,8 +13,9 @@ from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.layers.attention.alibi import alibi_slopes
 from backprop_jax.layers.attention.checks import require_attention
+from backprop_jax.layers.attention.grid import Inputs, Scoring
 from backprop_jax.layers.attention.heads import from_heads, key_heads, query_heads
-from backprop_jax.layers.attention.tiles import Inputs, Scoring, attend, attend_backward
+from backprop_jax.layers.attention.tiles import attend, attend_backward
 from backprop_jax.layers.attention.visibility import Visibility
 from backprop_jax.layers.dropout import require_rate
 from backprop_jax.layers.recurrent.padded import mask_of

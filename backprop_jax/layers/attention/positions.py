@@ -11,7 +11,7 @@ from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers.attention.packed import Packed
-from backprop_jax.layers.attention.sequences import sequences_of, visibility_of, with_sequences
+from backprop_jax.layers.attention.sequences import require_segments, sequences_of, with_sequences
 
 __all__ = ["PositionEmbedding", "SinusoidalPositions"]
 
@@ -112,8 +112,8 @@ def _places(layer: PositionEmbedding | SinusoidalPositions, x: PyTree, state: Py
         return state + steps, state + len(steps)
     if not isinstance(x, Packed):
         return steps, state
-    visibility_of(layer, x)  # for its checks
-    begins = jnp.diff(x.segments, axis=1, prepend=x.segments[:, :1] - 1) != 0
+    segments = require_segments(layer, x)
+    begins = jnp.diff(segments, axis=1, prepend=segments[:, :1] - 1) != 0
     return steps - lax.cummax(jnp.where(begins, steps, 0), axis=1), state
 
 

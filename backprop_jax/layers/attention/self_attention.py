@@ -93,8 +93,8 @@ class SelfAttention(Layer):
             start = cache.count
         q, k = self._turn(q, start), self._turn(k, start)
         if cache is not None:
-            data = Visibility(start=start)
-            k, v = _write(cache.k, k, start), _write(cache.v, v, start)
+            data = Visibility(start=cache.count)
+            k, v = _write(cache.k, k, cache.count), _write(cache.v, v, cache.count)
         y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
         if cache is not None:
             state = state, Cache(k, v, cache.count + q.shape[1])
@@ -149,5 +149,5 @@ class SelfAttention(Layer):
         return self.rotary.backward((), start + jnp.arange(dheads.shape[1]), dheads)[1][0]
 
 
-def _write(cache: jax.Array, part: jax.Array, start: jax.Array | None) -> jax.Array:
+def _write(cache: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
     return lax.dynamic_update_slice_in_dim(cache, part.astype(cache.dtype), start, 1)

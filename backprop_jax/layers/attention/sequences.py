@@ -8,7 +8,7 @@ from backprop_jax.layers.attention.packed import Packed
 from backprop_jax.layers.attention.visibility import Visibility
 from backprop_jax.layers.recurrent.padded import Padded, require_padded
 
-__all__ = ["sequences_of", "visibility_of", "with_sequences"]
+__all__ = ["require_segments", "sequences_of", "visibility_of", "with_sequences"]
 
 
 def sequences_of(x: PyTree) -> jax.Array:
@@ -24,13 +24,20 @@ def with_sequences(x: PyTree, array: jax.Array) -> PyTree:
 def visibility_of(layer: Layer, x: PyTree) -> Visibility | None:
     """Which of these steps are seen, by one another if x is `Packed`; ValueError if lengths or segments do not fit."""
     if isinstance(x, Packed):
-        if x.segments is None or x.segments.shape != x.x.shape[:2]:
-            found = None if x.segments is None else list(x.segments.shape)
-            raise ValueError(f"{layer} needs segments (B, T) in Packed, as its x {list(x.x.shape)}, not {found}")
-        if not jnp.issubdtype(x.segments.dtype, jnp.integer):
-            raise ValueError(f"{layer} needs segments in Packed as integers, not {x.segments.dtype}")
-        return Visibility(segments=(x.segments, x.segments))
+        segments = require_segments(layer, x)
+        return Visibility(segments=(segments, segments))
     if isinstance(x, Padded):
         require_padded(layer, x)
         return Visibility(keys=x.lengths)
     return None
+
+
+def require_segments(layer: Layer, packed: Packed) -> jax.Array:
+    """The segments (B, T), or ValueError if they do not fit the sequences."""
+    x, segments = packed
+    if segments is None or segments.shape != x.shape[:2]:
+        found = None if segments is None else list(segments.shape)
+        raise ValueError(f"{layer} needs segments (B, T) in Packed, as its x {list(x.shape)}, not {found}")
+    if not jnp.issubdtype(segments.dtype, jnp.integer):
+        raise ValueError(f"{layer} needs segments in Packed as integers, not {segments.dtype}")
+    return segments

@@ -4,46 +4,23 @@ Forward keeps for each query the largest score so far, the sum of exponentials, 
 weigh. Only their log-sum-exp is saved: from it backward has the probabilities of a tile again, by one product.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from backprop_jax.core.cotangents import vary_like
-from backprop_jax.layers.attention.visibility import Span, Visibility, places, visible
+from backprop_jax.layers.attention.grid import Inputs, Scoring, Tile, in_tiles
+from backprop_jax.layers.attention.visibility import Span, places, visible
 
-__all__ = ["Inputs", "Scoring", "attend", "attend_backward"]
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """From queries and keys to probabilities: the hyper-parameters."""
-
-    scale: float
-    causal: bool = False
-    window: int | None = None
-    logit_softcap: float | None = None
-    alibi: tuple[float, ...] | None = None  # the slope of each head
-    rate: float = 0.0  # of dropout; 0 when not training
-    tile: tuple[int, int] = (512, 512)  # at most so many queries and keys
-
-
-class Inputs(NamedTuple):
-    q: jax.Array  # (B, G, R, T, K): R heads look at the same keys, H = G R
-    k: jax.Array  # (B, G, S, K)
-    v: jax.Array  # (B, G, S, K)
-    data: Visibility  # its keys in the form (B, S)
-    key: jax.Array | None  # of dropout
+__all__ = ["attend", "attend_backward"]
 
 
 def attend(scoring: Scoring, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
     """The output (B, G, R, T, K), and the log-sum-exp of the scores (B, G, R, T, 1): +inf where no key is seen."""
-    steps, (inputs, grid) = inputs.q.shape[3], _in_tiles(scoring, inputs)
+    steps, (inputs, grid) = inputs.q.shape[3], in_tiles(scoring, inputs)
     q, v = inputs.q, inputs.v
     precise = jnp.promote_types(q.dtype, jnp.float32)
     row = q.shape[:-1]
@@ -54,7 +31,7 @@ def attend(scoring: Scoring, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
         jnp.zeros((*row, 1), precise),
     )
 
-    def step(sums: tuple[jax.Array, ...], tile: "Tile") -> tuple[tuple[jax.Array, ...], None]:
+    def step(sums: tuple[jax.Array, ...], tile: Tile) -> tuple[tuple[jax.Array, ...], None]:
         rows, columns = grid.spans(tile)
         o, top, total = (_cut(part, rows) for part in sums)
         scores, _ = _scores(scoring, inputs, rows, columns)
@@ -77,14 +54,14 @@ def attend_backward(
     scoring: Scoring, inputs: Inputs, o: jax.Array, lse: jax.Array, do: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
     """The cotangents of q, k, v and the bias."""
-    given, (inputs, grid) = inputs, _in_tiles(scoring, inputs)
+    given, (inputs, grid) = inputs, in_tiles(scoring, inputs)
     q, k, v, bias = *inputs[:3], inputs.data.bias
     precise = lse.dtype
     do_sum = jnp.sum(do.astype(precise) * o.astype(precise), -1, keepdims=True)
     do, do_sum, lse = (grid.pad_rows(part) for part in (do, do_sum, lse))
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, precise), (q, k, v, bias))
 
-    def step(sums: tuple[Any, ...], tile: "Tile") -> tuple[tuple[Any, ...], None]:
+    def step(sums: tuple[Any, ...], tile: Tile) -> tuple[tuple[Any, ...], None]:
         rows, columns = grid.spans(tile)
         dq, dk, dv, dbias = sums
         q_part, k_part, v_part = _cut(q, rows), _cut(k, columns), _cut(v, columns)
@@ -138,75 +115,11 @@ def _grouped(array: jax.Array, groups: int) -> jax.Array:
     return array.reshape(batch, 1, 1, *rest) if heads == 1 else array.reshape(batch, groups, heads // groups, *rest)
 
 
-def _drop(scoring: Scoring, key: jax.Array | None, tile: "Tile", weights: jax.Array) -> jax.Array:
+def _drop(scoring: Scoring, key: jax.Array | None, tile: Tile, weights: jax.Array) -> jax.Array:
     if key is None or scoring.rate == 0:
         return weights
     keep = jax.random.bernoulli(jax.random.fold_in(key, tile.number), 1 - scoring.rate, weights.shape)
     return jnp.where(keep, weights / (1 - scoring.rate), 0)
-
-
-class Tile(NamedTuple):
-    number: jax.Array
-    row: jax.Array
-    column: jax.Array
-
-
-class Grid(NamedTuple):
-    """The tiles in which any query can see any key, as far as is known when tracing."""
-
-    shape: tuple[int, int]
-    tiles: Tile
-    pad: tuple[int, int]  # steps added to the queries and keys
-
-    def spans(self, tile: Tile) -> tuple[Span, Span]:
-        return Span(tile.row, self.shape[0]), Span(tile.column, self.shape[1])
-
-    def pad_rows(self, array: jax.Array) -> jax.Array:
-        return _pad(array, self.pad[0], array.ndim - 2)
-
-
-def _in_tiles(scoring: Scoring, inputs: Inputs) -> tuple[Inputs, Grid]:
-    """The inputs, filled up to whole tiles, and the tiles."""
-    lengths = inputs.q.shape[3], inputs.k.shape[2]
-    counts = tuple(-(-length // limit) for length, limit in zip(lengths, scoring.tile, strict=True))
-    shape = tuple(-(-length // max(count, 1)) for length, count in zip(lengths, counts, strict=True))
-    pad = tuple(count * size - length for count, size, length in zip(counts, shape, lengths, strict=True))
-    corners = np.array(
-        [
-            (n * shape[0], m * shape[1])
-            for n, m in product(range(counts[0]), range(counts[1]))
-            if _may_see(scoring, inputs.data, Span(n * shape[0], shape[0]), Span(m * shape[1], shape[1]))
-        ],
-        np.int32,
-    ).reshape(-1, 2)
-    tiles = Tile(np.arange(len(corners), dtype=np.int32), corners[:, 0], corners[:, 1])
-    return _filled_up(inputs, pad) if any(pad) else inputs, Grid(shape, tiles, pad)
-
-
-def _filled_up(inputs: Inputs, pad: tuple[int, int]) -> Inputs:
-    q, k, v, data, key = inputs
-
-    def both(array: jax.Array | None) -> jax.Array | None:
-        return None if array is None else _pad(_pad(array, pad[0], 2), pad[1], 3)
-
-    real = jnp.ones((1, k.shape[2]), bool) if data.keys is None else data.keys
-    segments = data.segments and (_pad(data.segments[0], pad[0], 1), _pad(data.segments[1], pad[1], 1))
-    data = Visibility(_pad(real, pad[1], 1), segments, both(data.mask), both(data.bias), data.start)
-    return Inputs(_pad(q, pad[0], 3), _pad(k, pad[1], 2), _pad(v, pad[1], 2), data, key)
-
-
-def _may_see(scoring: Scoring, data: Visibility, queries: Span, keys: Span) -> bool:
-    if data.start is not None:
-        return True
-    first, last = queries.first, queries.first + queries.count - 1
-    if scoring.causal and keys.first > last:
-        return False
-    gap = max(keys.first - last, first - (keys.first + keys.count - 1), 0)
-    return scoring.window is None or gap < scoring.window
-
-
-def _pad(array: jax.Array, count: int, axis: int) -> jax.Array:
-    return jnp.pad(array, [(0, count if number == axis else 0) for number in range(array.ndim)])
 
 
 def _product(letters: str, a: jax.Array, b: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
