@@ -58,6 +58,7 @@ NAMES = Names(
     },
     transposed=True,
 )
+RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
 # The table and the bias once more, and the numbers of the places.
 UNREAD = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "bert.embeddings.position_ids"
 
@@ -133,24 +134,29 @@ def _own_name(name: str) -> str | None:
 
 
 def _config(model: Layer) -> dict:
-    found = [layers_of(model, kind) for kind in (Bert, PositionEmbedding, Scan, SelfAttention, Dense, TokenTypes)]
-    if not all(found) or len(layers_of(found[2][0], Dense)) < 3:
+    encoders, positions, types = (
+        layers_of(model, Bert),
+        layers_of(model, PositionEmbedding),
+        layers_of(model, TokenTypes),
+    )
+    blocks, attention = layers_of(model, Scan), layers_of(model, SelfAttention)
+    dense = layers_of(blocks[0], Dense) if blocks else []
+    if not (encoders and positions and types and attention and len(dense) > 2):
         raise ValueError(_not_ours(model))
-    (encoder, *_), (positions, *_), (blocks, *_), (attention, *_), dense, (types, *_) = found
     dropout, *others = layers_of(model, Dropout)
     sizes = {
-        "vocab_size": encoder.embedding.num_embeddings,
-        "max_position_embeddings": positions.num_embeddings,
-        "hidden_size": encoder.embedding.features,
-        "num_hidden_layers": blocks.depth,
-        "num_attention_heads": attention.num_heads,
-        "intermediate_size": layers_of(blocks, Dense)[2].features,
-        "type_vocab_size": types.num_embeddings,
+        "vocab_size": encoders[0].embedding.num_embeddings,
+        "max_position_embeddings": positions[0].num_embeddings,
+        "hidden_size": encoders[0].embedding.features,
+        "num_hidden_layers": blocks[0].depth,
+        "num_attention_heads": attention[0].num_heads,
+        "intermediate_size": dense[2].features,
+        "type_vocab_size": types[0].num_embeddings,
     }
-    pretraining, classes = isinstance(model, BertPreTraining), dense[-1].features
-    for recompute in ("none", "norms", "block"):
-        same = bert(*sizes.values(), dropout.rate, recompute)
-        same = bert_pretraining(same) if pretraining else bert_classifier(same, classes, others[-1].rate)
+    pretraining, classes = isinstance(model, BertPreTraining), layers_of(model, Dense)[-1].features
+    for recompute in RECOMPUTE:
+        encoder = bert(*sizes.values(), rate=dropout.rate, recompute=recompute)
+        same = bert_pretraining(encoder) if pretraining else bert_classifier(encoder, classes, others[-1].rate)
         if eval_mode(same) == eval_mode(model):
             break
     else:

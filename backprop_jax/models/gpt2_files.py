@@ -42,6 +42,7 @@ NAMES = Names(
     },
 )
 PREFIX = "transformer."
+RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
 UNREAD = "lm_head.weight", ".attn.bias", ".attn.masked_bias"  # the table once more; masks of what is causal
 
 
@@ -99,17 +100,18 @@ def _own_name(name: str) -> str | None:
 
 
 def _config(model: LanguageModel) -> dict:
-    found = [layers_of(model, kind) for kind in (PositionEmbedding, Scan, SelfAttention, Dropout)]
-    if isinstance(model, LanguageModel) and all(found):
-        (positions, *_), (blocks, *_), (attention, *_), (dropout, *_) = found
+    positions, blocks = layers_of(model, PositionEmbedding), layers_of(model, Scan)
+    attention, dropout = layers_of(model, SelfAttention), layers_of(model, Dropout)
+    if isinstance(model, LanguageModel) and positions and blocks and attention and dropout:
+        rate = dropout[0].rate
         sizes = {
             "vocab_size": model.embedding.num_embeddings,
-            "n_positions": positions.num_embeddings,
+            "n_positions": positions[0].num_embeddings,
             "n_embd": model.embedding.features,
-            "n_layer": blocks.depth,
-            "n_head": attention.num_heads,
+            "n_layer": blocks[0].depth,
+            "n_head": attention[0].num_heads,
         }
-        same = (gpt(*sizes.values(), dropout.rate, recompute) for recompute in ("none", "norms", "block"))
+        same = (gpt(*sizes.values(), rate=rate, recompute=recompute) for recompute in RECOMPUTE)
         if eval_mode(model) in map(eval_mode, same):
             return {
                 "model_type": "gpt2",
@@ -118,7 +120,7 @@ def _config(model: LanguageModel) -> dict:
                 "n_inner": None,
                 "activation_function": "gelu_new",
                 "layer_norm_epsilon": 1e-5,
-                **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout.rate),
+                **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), rate),
                 "tie_word_embeddings": True,
                 "bos_token_id": None,
                 "eos_token_id": None,

@@ -129,7 +129,7 @@ def load_params(
     """
     path = Path(folder) / WEIGHTS
     types = tensor_types(path)
-    own = {renamed: name for name in types if (renamed := rename(name)) is not None}
+    own: dict[str, str] = {renamed: name for name in types if (renamed := rename(name)) is not None}
     unread = frozenset(name for name in types if rename(name) is None)
     shapes = jax.eval_shape(names.tensors, like)
     # Where it is not the file's own, the name in the error is ours: there is no other.

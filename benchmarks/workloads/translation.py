@@ -14,7 +14,8 @@ from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
 __all__ = ["WORKLOAD", "Size", "make_task"]
 
-# Of millions of inputs of ReLU a few are within rounding of zero, where two correct programs disagree on the derivative.
+# Of millions of inputs of ReLU a few are within rounding of zero, where correct programs disagree on the derivative.
+# In float32 flax is 1.1e-4 from float64 in one layer behind a ReLU; in float64 it is 4e-7 from ours in all.
 KINK_TOLERANCE = 1e-3
 
 

@@ -123,5 +123,11 @@ def test_bad_sizes_are_refused() -> None:
         FirstStep().forward((), (), jnp.zeros((2, 0, 3)))
 
 
+STARTS: dict[bp.Layer, Any] = {}
+
+
 def _start(model: bp.Layer, x: Any) -> Any:
-    return jax.jit(model.init, compiler_options=QUICK)(jax.random.key(0), x)
+    """Parameters and state, made once for all tests."""
+    if model not in STARTS:
+        STARTS[model] = jax.jit(model.init, compiler_options=QUICK)(jax.random.key(0), x)
+    return STARTS[model]

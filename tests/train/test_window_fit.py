@@ -1,6 +1,7 @@
 import os
 import signal
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,7 +25,7 @@ def fresh(optimizer=OPTIMIZER):
 
 
 def run(train: np.ndarray = TEXT, held_out: np.ndarray = HELD_OUT, optimizer=OPTIMIZER, **options) -> Fit[StreamEpoch]:
-    sizes = {"steps": 7, "rounds": 3, "batch_size": ROWS, "length": LENGTH, "seed": 5}
+    sizes: dict[str, Any] = {"steps": 7, "rounds": 3, "batch_size": ROWS, "length": LENGTH, "seed": 5}
     return fit_windows(OBJECTIVE, optimizer, fresh(optimizer), train, held_out, **sizes | options)
 
 
@@ -65,7 +66,7 @@ def test_an_interrupt_keeps_what_is_learned() -> None:
 
 def test_no_steps_change_nothing() -> None:
     before = fresh()
-    sizes = {"steps": 0, "rounds": 3, "batch_size": ROWS, "length": LENGTH}
+    sizes: dict[str, Any] = {"steps": 0, "rounds": 3, "batch_size": ROWS, "length": LENGTH}
     assert fit_windows(OBJECTIVE, OPTIMIZER, before, TEXT, HELD_OUT, **sizes) == Fit(before, (), interrupted=False)
 
 
