@@ -76,8 +76,8 @@ class Bert(Layer):
 
     def backward_onto(self, params: PyTree, residuals: BertResiduals, dy: jax.Array, dtable: jax.Array) -> PyTree:
         """The cotangents of the parameters, given that of the table by what else uses it."""
-        dy = Padded(dy, None) if residuals.padded.value else dy
-        dbody, dx = pull(self.body, params["body"], residuals.body, dy)
+        dpadded = Padded(dy, None) if residuals.padded.value else dy
+        dbody, dx = pull(self.body, params["body"], residuals.body, dpadded)
         if dx is not None:
             # Onto the other's own array: two tables of a large vocabulary would be filled and added otherwise.
             dtable = dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32))

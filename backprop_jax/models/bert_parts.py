@@ -23,8 +23,8 @@ class BertInput(NamedTuple):
     are real.
     """
 
-    tokens: jax.Array  # (B, T) integer
-    token_types: jax.Array | None = None  # (B, T) integer
+    tokens: PyTree  # (B, T) integer; None in a cotangent
+    token_types: PyTree = None  # (B, T) integer
     lengths: jax.Array | None = None  # (B,) integer, or (B, T) bool
 
 

@@ -129,13 +129,15 @@ def load_params(
     """
     path = Path(folder) / WEIGHTS
     types = tensor_types(path)
-    own: dict[str, str] = {renamed: name for name in types if (renamed := rename(name)) is not None}
-    unread = frozenset(name for name in types if rename(name) is None)
+    renamed = {name: rename(name) for name in types}
+    own: dict[str, str] = {ours: name for name, ours in renamed.items() if ours is not None}
+    unread = frozenset(name for name, ours in renamed.items() if ours is None)
     shapes = jax.eval_shape(names.tensors, like)
     # Where it is not the file's own, the name in the error is ours: there is no other.
-    expected = {own.get(name, name): _typed(leaf, types.get(own.get(name, name))) for name, leaf in shapes.items()}
+    theirs = {str(name): str(name) for name in shapes} | own
+    expected = {theirs[name]: _typed(leaf, types.get(theirs[name])) for name, leaf in shapes.items()}
     tensors = read_tensors(path, expected, unread)
-    return names.params(like, {name: tensors[own[name]] for name in shapes})
+    return names.params(like, {name: tensors[theirs[name]] for name in shapes})
 
 
 def save_folder(
