@@ -1,10 +1,11 @@
 """Composition, and with it the chain rule."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
+from backprop_jax.combinators.first import First
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, OutputAgain, PyTree, output_like
@@ -52,9 +53,9 @@ class Chain(Layer):
         for layer, layer_params, layer_state in self.children.zip(params, state):
             y, layer_state, layer_residuals = layer.forward(layer_params, layer_state, x)
             new_state.append(layer_state)
-            residuals.append(_without(x, layer_residuals) if told_again else layer_residuals)
+            residuals.append(_without(_first_of(x), layer_residuals) if told_again else layer_residuals)
             # Not by one that was itself shortened: its input would have to be told first.
-            x, told_again = y, isinstance(layer, OutputAgain) and not isinstance(residuals[-1], _Shortened)
+            x, told_again = y, isinstance(_inner(layer), OutputAgain) and not isinstance(residuals[-1], _Shortened)
         return x, self.children.pack(new_state), self.children.pack(residuals)
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
@@ -64,7 +65,7 @@ class Chain(Layer):
         for i, (layer, layer_params, layer_residuals) in reversed(list(enumerate(calls))):
             if isinstance(layer_residuals, _Shortened) and jax.tree.leaves(dy):
                 before, before_params, before_residuals = calls[i - 1]
-                layer_residuals = _with_input(layer_residuals, before, before_params, before_residuals, dy)
+                layer_residuals = _with_input(layer_residuals, _inner(before), before_params, before_residuals, dy)
             layer_dparams, dy = pull(layer, layer_params, layer_residuals, dy)
             if i > first_with_params:
                 # Parameters are read for dx, and an optimizer writes their update over them. Unless the gradient waits
@@ -72,6 +73,15 @@ class Chain(Layer):
                 dy, layer_dparams = in_order(dy, layer_dparams)
             dparams.append(layer_dparams)
         return self.children.pack(reversed(dparams)), dy
+
+
+def _inner(layer: Layer) -> Any:
+    """The layer itself, or what `first` applies to the first component: parameters and residuals are the same."""
+    return _inner(layer.layer) if isinstance(layer, First) else layer
+
+
+def _first_of(x: PyTree) -> PyTree:
+    return x[0] if isinstance(x, tuple | list) and x else x
 
 
 class _Shortened(NamedTuple):

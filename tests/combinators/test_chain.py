@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 import backprop_jax as bp
+from backprop_jax.testing import check_layer
 from tests.catalogue import normal
 
 
@@ -75,6 +76,14 @@ def test_the_output_of_a_norm_is_not_saved_by_the_next_layer(norm: bp.Layer, sav
     # A chain of one layer has no output_again, so here the dense layer saves its input too.
     apart = bp.chain(bp.chain(norm), bp.Dense(3))
     assert bp.residual_bytes(apart, x) == saved + 4 * 24
+
+
+def test_nor_is_that_of_a_norm_of_the_first_component() -> None:
+    model, x = bp.chain(bp.first(bp.LayerNorm()), bp.first(bp.Dense(3))), normal(4, 6)
+    for given in (x, (x, normal(2)), bp.Padded(normal(2, 4, 6), normal(2, 4) > 0)):
+        rows = given[0].size // 6 if isinstance(given, tuple) else 4
+        assert bp.residual_bytes(model, given) == 4 * (6 * rows + 2 * rows)
+        check_layer(model, given)
 
 
 def test_a_norm_within_a_scan_and_a_skip_gives_the_gradient_of_the_unshared_form() -> None:

@@ -1,6 +1,7 @@
 """Numbers in words, in many languages: as many sentences as wanted, with translations that are exactly right."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,8 @@ def number_translations(
 
 def _library() -> Any:
     try:
-        import num2words
+        return import_module("num2words")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "numbers in words need num2words, which is not installed: pip install 'backprop-jax[translation]'"
         ) from error
-    return num2words
