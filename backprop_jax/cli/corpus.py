@@ -9,6 +9,7 @@ from backprop_jax import data
 from backprop_jax.cli.refused import refusing
 from backprop_jax.cli.text_flags import TrainGPT, TrainText
 from backprop_jax.cli.text_model import AnyVocabulary, read_vocabulary
+from backprop_jax.data.text.token_check import require_tokens
 from backprop_jax.files.tensors import read_metadata
 
 __all__ = ["Corpus", "load_corpus"]
@@ -63,7 +64,7 @@ def _read_tokens(flags: TrainText | TrainGPT, place: str, name: str, most: int |
     ends = [round(len(tokens) * share) for share in (0.8, 0.9)]
     train, validation, test = np.split(tokens, ends)
     with refusing(ValueError, prefix=place):
-        data.check_tokens(tokens, len(vocabulary))
+        require_tokens(tokens, len(vocabulary))
     return _corpus(place, name, f"{len(tokens):,} tokens", vocabulary, train, validation[:most], test[:most])
 
 

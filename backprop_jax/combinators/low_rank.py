@@ -38,9 +38,9 @@ def lora(layer: Layer, rank: int, alpha: float | None = None, where: str = "*") 
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
         raise ValueError(f"lora needs a rank of 1 or more, a whole number, not {rank!r}")
     alpha = rank if alpha is None else alpha
-    if not isinstance(alpha, Real) or not 0 < float(alpha) < float("inf"):
+    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 < float(alpha) < float("inf"):
         raise ValueError(f"lora needs a finite alpha above 0, not {alpha!r}")
-    return reparameterize(layer, AddAdapters(alpha / rank), NewAdapters(rank, where))
+    return reparameterize(layer, AddAdapters(float(alpha) / rank), NewAdapters(rank, where))
 
 
 def merge_lora(layer: Reparameterize, params: PyTree) -> PyTree:

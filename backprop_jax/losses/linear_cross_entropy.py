@@ -114,6 +114,8 @@ class LinearCrossEntropy(Layer):
                 f"{self} of inputs {list(hidden.shape)} needs a table of shape "
                 f"{[self.num_classes, hidden.shape[-1]]}, but was given {list(table.shape)}"
             )
+        if ("b" in params) != self.use_bias:
+            raise ValueError(f"{self} has use_bias={self.use_bias}, but was given the parameters {', '.join(params)}")
         rows = hidden.reshape(labels.size, hidden.shape[-1])
         keeps = self.reduction != "none" and (len(rows) + len(table)) * hidden.shape[-1] <= labels.size * len(table)
         weight, count = self._weigh(inputs, self._precise(params, hidden))

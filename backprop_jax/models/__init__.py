@@ -8,6 +8,7 @@ from backprop_jax.models.bert_parts import BertInput
 from backprop_jax.models.bert_pretraining import BertPreTrainingLoss, bert_pretraining
 from backprop_jax.models.character_model import char_lm
 from backprop_jax.models.cifar_nets import cifar_plain, cifar_resnet
+from backprop_jax.models.decoder_blocks import cross_attention_part, post_norm_decoder_block, pre_norm_decoder_block
 from backprop_jax.models.encoder_decoder import EncoderDecoder, EncoderDecoderLoss
 from backprop_jax.models.generation import generate
 from backprop_jax.models.gpt import gpt
@@ -22,6 +23,7 @@ from backprop_jax.models.resnets import resnet18, resnet34, resnet50
 from backprop_jax.models.sentiment import sentiment_classifier
 from backprop_jax.models.tagging import sequence_tagger
 from backprop_jax.models.torchvision_files import load_torchvision, save_torchvision
+from backprop_jax.models.transformer_blocks import attention_part, feed_forward_part, post_norm_block, pre_norm_block
 from backprop_jax.models.translation import transformer, translate
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "EncoderDecoderLoss",
     "LanguageModel",
     "LanguageModelLoss",
+    "attention_part",
     "beam_search",
     "bert",
     "bert_classifier",
@@ -39,6 +42,8 @@ __all__ = [
     "cifar_plain",
     "cifar_resnet",
     "cross_attention_maps",
+    "cross_attention_part",
+    "feed_forward_part",
     "generate",
     "gpt",
     "lenet",
@@ -48,6 +53,10 @@ __all__ = [
     "load_torchvision",
     "mlp",
     "mobilenet",
+    "post_norm_block",
+    "post_norm_decoder_block",
+    "pre_norm_block",
+    "pre_norm_decoder_block",
     "residual_mlp",
     "resnet18",
     "resnet34",

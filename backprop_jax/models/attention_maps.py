@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.core.rewrite import eval_mode, rewrite
+from backprop_jax.core.rewrite import eval_mode, layers_of, rewrite
 from backprop_jax.layers import CrossAttention
 
 __all__ = ["cross_attention_maps"]
@@ -18,7 +18,11 @@ def cross_attention_maps(model: Layer, params: PyTree, x: PyTree) -> list[jax.Ar
     """The probabilities p (B, H, T, S) of each cross-attention of a model in eval mode; under a `scan` (L, B, H, T, S).
 
     What attention never forms is formed here: memory grows with T S.
+
+    Raises:   ValueError if the model has no `CrossAttention`.
     """
+    if not layers_of(model, CrossAttention):
+        raise ValueError(f"{type(model).__name__} has no CrossAttention to show")
     return _maps(rewrite(eval_mode(model), _with_map), params, x)
 
 

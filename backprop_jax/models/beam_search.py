@@ -113,7 +113,7 @@ def search(
     def goes_on(loop: tuple[jax.Array, Beams]) -> jax.Array:
         written, texts = loop
         best = jnp.max(jnp.where(texts.ended, texts.score, -jnp.inf), 1, keepdims=True)
-        return (written < steps) & jnp.any(~texts.ended & (texts.logp / most > best))  # logp can only fall
+        return (written < steps) & jnp.any(~texts.ended & (texts.logp / most >= best))  # logp can only fall
 
     def next_step(loop: tuple[jax.Array, Beams]) -> tuple[jax.Array, Beams]:
         written, texts = loop

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from backprop_jax.combinators import chain, first, scan
 from backprop_jax.combinators.chain import Chain
-from backprop_jax.core.cotangents import pull
+from backprop_jax.core.cotangents import cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.core.static import Static
 from backprop_jax.initializers import normal
@@ -71,18 +71,19 @@ class Bert(Layer):
         return sequences_of(y), state, BertResiduals(tokens, Static(isinstance(y, Padded)), body)
 
     def backward(self, params: PyTree, residuals: BertResiduals, dy: jax.Array) -> tuple[PyTree, BertInput]:
-        dtable = jnp.zeros_like(params["embedding"]["table"])
-        return self.backward_onto(params, residuals, dy, dtable), BertInput(None, None, None)
+        return self.backward_onto(params, residuals, dy, None), BertInput(None, None, None)
 
-    def backward_onto(self, params: PyTree, residuals: BertResiduals, dy: jax.Array, dtable: jax.Array) -> PyTree:
+    def backward_onto(self, params: PyTree, residuals: BertResiduals, dy: PyTree, dtable: jax.Array | None) -> PyTree:
         """The cotangents of the parameters, given that of the table by what else uses it."""
+        table = params["embedding"]["table"]
         dpadded = Padded(dy, None) if residuals.padded.value else dy
         dbody, dx = pull(self.body, params["body"], residuals.body, dpadded)
         if dx is not None:
             # Onto the other's own array: two tables of a large vocabulary would be filled and added otherwise.
-            dtable = dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32))
+            start = jnp.zeros_like(table) if dtable is None else dtable
+            dtable = start.astype(jnp.promote_types(start.dtype, jnp.float32))
             dtable = dtable.at[residuals.tokens].add(dx.tokens.astype(dtable.dtype), mode="drop")
-        return {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}, "body": dbody}
+        return {"embedding": {"table": cast_like(dtable, table)}, "body": dbody}
 
 
 def bert(

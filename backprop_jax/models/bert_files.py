@@ -16,7 +16,7 @@ from backprop_jax.layers import Dense, Dropout, PositionEmbedding, SelfAttention
 from backprop_jax.models.bert import EPS, Bert, bert, bert_classifier
 from backprop_jax.models.bert_parts import BertInput, TokenTypes
 from backprop_jax.models.bert_pretraining import BertPreTraining, bert_pretraining
-from backprop_jax.models.huggingface_files import WEIGHTS, Names, load_params, read_config, save_folder
+from backprop_jax.models.huggingface_files import WEIGHTS, Names, load_params, read_config, require_params, save_folder
 from backprop_jax.models.transformer_blocks import Recompute
 
 __all__ = ["load_bert", "save_bert"]
@@ -59,8 +59,11 @@ NAMES = Names(
     transposed=True,
 )
 RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
-# The table and the bias once more, and the numbers of the places.
-UNREAD = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "bert.embeddings.position_ids"
+COPIES = {  # the table and the bias once more
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+UNREAD = *COPIES, "bert.embeddings.position_ids"  # and the numbers of the places
 
 
 def load_bert(
@@ -99,14 +102,13 @@ def load_bert(
     if "cls.seq_relationship.weight" in names:
         model: BertPreTraining | Chain = bert_pretraining(encoder)
     elif "classifier.weight" in names:
-        model = bert_classifier(encoder, len(config.content.get("id2label", ("", ""))), rate)  # two if it does not say
+        model = bert_classifier(encoder, config.length("id2label", 2), rate)
     else:
         raise ValueError(
             f"{Path(folder) / WEIGHTS} has neither cls.seq_relationship.weight, as BertForPreTraining, nor "
             "classifier.weight, as BertForSequenceClassification: save one of these"
         )
-    like, _ = jax.eval_shape(model.init, jax.random.key(0), BertInput(jax.ShapeDtypeStruct((1, 1), jnp.int32)))
-    return model, load_params(folder, like, NAMES, _own_name)
+    return model, load_params(folder, _shapes(model), NAMES, _own_name, COPIES)
 
 
 def save_bert(
@@ -118,13 +120,19 @@ def save_bert(
     """Write what `bert_pretraining` or `bert_classifier` made of a `bert` as the files of BertForPreTraining or
     BertForSequenceClassification in transformers, whose `from_pretrained(folder)` reads them.
 
-    With a vocabulary its tokenizer.json too.
+    With a vocabulary its tokenizer.json too; without one, that of another model in the folder is removed.
 
-    Raises:   ValueError if the model is none of these, or the vocabulary has more tokens than it; OSError if a file
-              cannot be written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
+    Raises:   ValueError if the model is none of these, the parameters are not the model's in structure and shapes, or
+              the vocabulary has more tokens than it; OSError if a file cannot be written; ModuleNotFoundError, naming
+              the extra to install, if safetensors is missing.
     """
     config = _config(model)
+    require_params("save_bert", params, _shapes(model))
     save_folder(folder, config, NAMES.tensors(params), vocabulary, config["vocab_size"])
+
+
+def _shapes(model: Layer) -> PyTree:
+    return jax.eval_shape(model.init, jax.random.key(0), BertInput(jax.ShapeDtypeStruct((1, 1), jnp.int32)))[0]
 
 
 def _own_name(name: str) -> str | None:
@@ -134,6 +142,8 @@ def _own_name(name: str) -> str | None:
 
 
 def _config(model: Layer) -> dict:
+    if not isinstance(model, BertPreTraining | Chain):
+        raise ValueError(_not_ours(model))
     encoders, positions, types = (
         layers_of(model, Bert),
         layers_of(model, PositionEmbedding),

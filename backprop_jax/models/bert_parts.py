@@ -82,8 +82,10 @@ class TokenTypes(Layer):
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, BertInput]:
         (types, dtype), table = residuals, params["table"]
         dy = dy.x if isinstance(dy, Padded) else dy
+        # As in forward, one below 0 counts from the end.
+        rows = jnp.where(types < 0, types + len(table), types).reshape(-1)
         # As a product: of few rows a scatter has many terms each.
-        chosen = jax.nn.one_hot(types.reshape(-1), len(table), dtype=dy.dtype)
+        chosen = jax.nn.one_hot(rows, len(table), dtype=dy.dtype)
         dtable = jnp.matmul(chosen.T, dy.reshape(-1, dy.shape[-1]), preferred_element_type=_precise(dy))
         return {"table": dtable.astype(table.dtype)}, BertInput(dy.astype(dtype.value), None, None)
 

@@ -111,7 +111,7 @@ class BertPreTraining(Layer):
         dfollowing, dpooled = pull(self.follows, params["follows"], residuals.follows, dfollows)
         dpooling, dy = pull(self.pooler, params["pooler"], residuals.pooler, dpooled)
         dwords, dy_of_words = pull(self.words, params["words"], residuals.words, dfeatures)
-        dtied = dtied or {"table": jnp.zeros_like(params["bert"]["embedding"]["table"]), "b": None}
+        dtied = dtied or {"table": None, "b": None}
         dbert = self.bert.backward_onto(params["bert"], residuals.bert, add(dy, dy_of_words), dtied["table"])
         return {
             "bert": dbert,
@@ -138,11 +138,13 @@ class BertPreTrainingLoss(Layer):
 
         y = words(g(y), target; table, b) + follows(h(y_0), label)
 
-    Shapes:   (`BertInput`, target (B, T) integer, -1 where a word does not count, label (B,) integer) -> y ().
+    Shapes:   (`BertInput`, target (B, T) integer, the loss's ignore_index where a word does not count (with None each one
+              counts), label (B,) integer) -> y ().
     Params, state: those of the model.
     Saves:    what the model's parts and the losses save.
     Backward: of the losses, of the heads, of bert
-    Raises:   ValueError if the loss has no bias or tells the accuracy too; as the model and the losses.
+    Raises:   TypeError if the model is none of `bert_pretraining`; ValueError if the words' loss has no bias or tells
+              the accuracy too, or the reduction of a loss is "none"; as the model and the losses.
     Source:   Devlin et al., 2019, arXiv:1810.04805, appendix A.2.
     """
 
@@ -151,8 +153,13 @@ class BertPreTrainingLoss(Layer):
     follows: CrossEntropy = CrossEntropy()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layer, BertPreTraining):
+            raise TypeError(f"BertPreTrainingLoss needs what models.bert_pretraining makes, not {self.layer!r}")
         if not self.loss.use_bias or self.loss.accuracy:
             raise ValueError(f"BertPreTrainingLoss needs a loss with use_bias and without accuracy, not {self.loss}")
+        for loss in (self.loss, self.follows):
+            if loss.reduction == "none":
+                raise ValueError(f"BertPreTrainingLoss adds two numbers: it needs the mean or the sum, not {loss}")
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         require_components(self, x, 3)

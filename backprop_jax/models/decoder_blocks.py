@@ -12,7 +12,7 @@ from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers import CrossAttention, Dense, Dropout, LayerNorm
-from backprop_jax.models.transformer_blocks import Recompute, with_recompute
+from backprop_jax.models.transformer_blocks import Recompute, head_width, with_recompute
 
 __all__ = ["Remembered", "cross_attention_part", "post_norm_decoder_block", "pre_norm_decoder_block"]
 
@@ -71,8 +71,7 @@ def cross_attention_part(
     Params:   a dict: "project" (of x, the norm's and "c_q"; of the memory), "heads", empty, and "mix" ("c_proj").
     Raises:   ValueError if the features cannot be divided among the heads.
     """
-    if features % num_heads:
-        raise ValueError(f"{features} features cannot be divided among {num_heads} heads: choose a divisor")
+    head_width(features, num_heads)
     c_q, c_kv = Dense(features, kernel_init=kernel_init), Dense(2 * features, kernel_init=kernel_init)
     return chain(
         project=parallel(chain(c_q=c_q) if norm is None else chain(norm=norm, c_q=c_q), Remembered(first(c_kv))),

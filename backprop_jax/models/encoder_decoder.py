@@ -13,6 +13,7 @@ from backprop_jax.core.static import Static
 from backprop_jax.layers import Embedding, Padded
 from backprop_jax.layers.rows import weight_gradient
 from backprop_jax.losses import LinearCrossEntropy
+from backprop_jax.models.language_model import require_tied_loss
 
 __all__ = ["EncoderDecoder", "EncoderDecoderLoss"]
 
@@ -150,10 +151,14 @@ class EncoderDecoderLoss(Layer):
     Params, state: those of the model.
     Saves:    the tokens, what encoder, decoder and loss save.
     Backward: that of the loss, of the decoder, of the encoder, of the lookups, in this order
+    Raises:   ValueError if the loss has a bias or another number of classes than the embedding has rows.
     """
 
     layer: EncoderDecoder
     loss: LinearCrossEntropy
+
+    def __post_init__(self) -> None:
+        require_tied_loss(self.loss, self.layer.embedding)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         require_components(self, x)
@@ -167,6 +172,9 @@ class EncoderDecoderLoss(Layer):
 
     def backward(self, params: PyTree, residuals: EncoderDecoderResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
         head, structure = residuals.head
-        dhead, (dhidden, *_) = self.loss.backward(params["embedding"], head, dy)
+        dhead, dx = pull(self.loss, params["embedding"], head, dy)
+        if dhead is None:
+            return None, None
+        dhidden, *_ = dx
         dparams = self.layer.backward_from_hidden(params, residuals.body, dhidden, dhead["table"])
         return dparams, structure.value.unflatten([None] * structure.value.num_leaves)

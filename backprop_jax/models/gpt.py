@@ -26,12 +26,12 @@ def gpt(
     Params:   names are those of GPT-2, the blocks' stacked: "embedding" (wte), "body": "wpe", "h", "ln_f".
     State:    the keys of dropout.
     Units:    `rate` is the fraction that dropout removes: of the embeddings, the attention and each part's output.
-              `recompute` says what backward computes again: "none", "norms" (norms and activations), "block" (all in a
-              block but its input).
+              `recompute` says what backward computes again: "none" (of its own accord a chain does so with norms),
+              "norms" (activations too), "block" (all in a block but its input).
     Raises:   ValueError if the features cannot be divided among the heads, or as the layers for their sizes.
     Source:   Radford et al., 2019, "Language Models are Unsupervised Multitask Learners".
     """
-    out_init = normal(0.02 / (2 * layers) ** 0.5)
+    out_init = normal(0.02 / max(2 * layers, 1) ** 0.5)
     attention = DotProductAttention(causal=True, rate=rate)
     block = pre_norm_block(
         attention_part(features, num_heads, attention=attention, rate=rate, norm=LayerNorm(1e-5), out_init=out_init),

@@ -1,6 +1,7 @@
 """GPT-2 in folders of Hugging Face's layout, so that weights go from one library to the other."""
 
 import os
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from backprop_jax.core.rewrite import eval_mode, layers_of
 from backprop_jax.data.text.byte_pairs import BytePairVocabulary
 from backprop_jax.layers import Dropout, PositionEmbedding, SelfAttention
 from backprop_jax.models.gpt import gpt
-from backprop_jax.models.huggingface_files import Names, load_params, read_config, save_folder
+from backprop_jax.models.huggingface_files import Names, load_params, read_config, require_params, save_folder
 from backprop_jax.models.language_model import LanguageModel
 from backprop_jax.models.transformer_blocks import Recompute
 
@@ -43,7 +44,8 @@ NAMES = Names(
 )
 PREFIX = "transformer."
 RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
-UNREAD = "lm_head.weight", ".attn.bias", ".attn.masked_bias"  # the table once more; masks of what is causal
+COPIES = {"lm_head.weight": "wte.weight"}  # the table once more
+UNREAD = *COPIES, ".attn.bias", ".attn.masked_bias"  # and masks of what is causal
 
 
 def load_gpt2(
@@ -76,8 +78,7 @@ def load_gpt2(
         rate,
         recompute,
     )
-    like, _ = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 1), jnp.int32))
-    return model, load_params(folder, like, NAMES, _own_name)
+    return model, load_params(folder, _shapes(model), NAMES, _own_name, COPIES)
 
 
 def save_gpt2(
@@ -85,14 +86,20 @@ def save_gpt2(
 ) -> None:
     """Write a `gpt` as the files of GPT2LMHeadModel in transformers, whose `from_pretrained(folder)` reads it.
 
-    With a vocabulary its tokenizer.json too.
+    With a vocabulary its tokenizer.json too; without one, that of another model in the folder is removed.
 
-    Raises:   ValueError if the model is not one that `gpt` makes, or the vocabulary has more tokens than it; OSError
-              if a file cannot be written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
+    Raises:   ValueError if the model is not one that `gpt` makes, the parameters are not the model's in structure and
+              shapes, or the vocabulary has more tokens than it; OSError if a file cannot be written;
+              ModuleNotFoundError, naming the extra to install, if safetensors is missing.
     """
     config = _config(model)
+    require_params("save_gpt2", params, _shapes(model))
     tensors = {PREFIX + name: tensor for name, tensor in NAMES.tensors(params).items()}
     save_folder(folder, config, tensors, vocabulary, config["vocab_size"])
+
+
+def _shapes(model: LanguageModel) -> PyTree:
+    return jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 1), jnp.int32))[0]
 
 
 def _own_name(name: str) -> str | None:
@@ -100,9 +107,11 @@ def _own_name(name: str) -> str | None:
 
 
 def _config(model: LanguageModel) -> dict:
+    if not isinstance(model, LanguageModel):
+        raise ValueError(_not_ours(model))
     positions, blocks = layers_of(model, PositionEmbedding), layers_of(model, Scan)
     attention, dropout = layers_of(model, SelfAttention), layers_of(model, Dropout)
-    if isinstance(model, LanguageModel) and positions and blocks and attention and dropout:
+    if positions and blocks and attention and dropout:
         rate = dropout[0].rate
         sizes = {
             "vocab_size": model.embedding.num_embeddings,
@@ -125,4 +134,8 @@ def _config(model: LanguageModel) -> dict:
                 "bos_token_id": None,
                 "eos_token_id": None,
             }
-    raise ValueError(f"save_gpt2 writes models that models.gpt makes, not {model}")
+    raise ValueError(_not_ours(model))
+
+
+def _not_ours(model: Any) -> str:
+    return f"save_gpt2 writes models that models.gpt makes, not {model}"

@@ -16,7 +16,7 @@ from backprop_jax.data.text.byte_pairs import BytePairVocabulary
 from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.files.tensors import read_tensors, tensor_types, write_tensors
 
-__all__ = ["Config", "Names", "load_params", "read_config", "save_folder"]
+__all__ = ["Config", "Names", "load_params", "read_config", "require_params", "save_folder"]
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 
@@ -98,6 +98,15 @@ class Config:
             raise ValueError(f"{self.path} needs a whole {name} of 1 or more, not {found!r}")
         return found
 
+    def length(self, name: str, default: int) -> int:
+        """How many entries an object has, 1 or more."""
+        if name not in self.content:
+            return default
+        found = self.content[name]
+        if not isinstance(found, dict) or not found:
+            raise ValueError(f"{self.path} needs an object {name} with 1 entry or more, not {found!r}")
+        return len(found)
+
 
 def read_config(folder: str | os.PathLike, model_type: str) -> Config:
     """The `config.json` of a folder.
@@ -119,13 +128,18 @@ def read_config(folder: str | os.PathLike, model_type: str) -> Config:
 
 
 def load_params(
-    folder: str | os.PathLike, like: PyTree, names: Names, rename: Callable[[str], str | None] = lambda name: name
+    folder: str | os.PathLike,
+    like: PyTree,
+    names: Names,
+    rename: Callable[[str], str | None],
+    copies: Mapping[str, str],
 ) -> PyTree:
     """Parameters of the structure and dtypes of `like`, from a folder's tensors of any floating dtype.
 
-    `rename` makes of a name in the file that of `names`, or None if the tensor is not read.
+    `rename` makes of a name in the file that of `names`, or None if the tensor is not read. `copies` says which of these, by
+    their names in the file, are there once more: they are compared with those of `names`.
 
-    Raises:   as `read_tensors`.
+    Raises:   ValueError if a copy is none; and as `read_tensors`.
     """
     path = Path(folder) / WEIGHTS
     types = tensor_types(path)
@@ -136,8 +150,28 @@ def load_params(
     # Where it is not the file's own, the name in the error is ours: there is no other.
     theirs = {str(name): str(name) for name in shapes} | own
     expected = {theirs[name]: _typed(leaf, types.get(theirs[name])) for name, leaf in shapes.items()}
+    there = {copy: theirs[name] for copy, name in copies.items() if copy in types and name in shapes}
+    shape_of = {theirs[name]: leaf for name, leaf in shapes.items()}
+    expected |= {copy: _typed(shape_of[name], types[copy]) for copy, name in there.items()}
     tensors = read_tensors(path, expected, unread)
+    for copy, name in there.items():
+        if not np.array_equal(tensors[copy], tensors[name], equal_nan=True):
+            raise ValueError(f"{path} has a {copy} of its own: only a model where it is {name} can be read here")
     return names.params(like, {name: tensors[theirs[name]] for name in shapes})
+
+
+def require_params(writer: str, params: PyTree, like: PyTree) -> None:
+    """ValueError, naming the first difference, if parameters are not of the structure and shapes of the model's."""
+    found, expected = _by_path(params), _by_path(like)
+    for path, leaf in expected.items():
+        if path not in found:
+            raise ValueError(f"{writer}: the parameters have no {path}, which the model has")
+        if np.shape(found[path]) != leaf.shape:
+            shapes = f"{list(np.shape(found[path]))}, the model's is {list(leaf.shape)}"
+            raise ValueError(f"{writer}: {path} of the parameters is {shapes}")
+    for path in found:
+        if path not in expected:
+            raise ValueError(f"{writer}: the model has no {path}, which the parameters have")
 
 
 def save_folder(
@@ -149,6 +183,8 @@ def save_folder(
 ) -> None:
     """Write the files of a model, whose tokens are of `size` kinds; each appears whole or not at all.
 
+    Without a vocabulary a tokenizer.json that is there is removed: it is of another model.
+
     Raises:   ValueError, before anything is written, if the vocabulary has more tokens; and as `write_tensors`.
     """
     if vocabulary is not None and len(vocabulary) > size:
@@ -158,7 +194,9 @@ def save_folder(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})  # without the note transformers refuses the file
     with atomic_file(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    if vocabulary is not None:
+    if vocabulary is None:
+        (folder / TOKENIZER).unlink(missing_ok=True)
+    else:
         vocabulary.save(folder / TOKENIZER)
 
 

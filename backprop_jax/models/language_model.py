@@ -14,7 +14,7 @@ from backprop_jax.layers.attention.sequences import sequences_of, with_sequences
 from backprop_jax.layers.rows import weight_gradient
 from backprop_jax.losses import LinearCrossEntropy
 
-__all__ = ["LanguageModel", "LanguageModelLoss"]
+__all__ = ["LanguageModel", "LanguageModelLoss", "require_tied_loss"]
 
 
 class LanguageModelResiduals(NamedTuple):
@@ -69,10 +69,11 @@ class LanguageModel(Layer):
     ) -> PyTree:
         """The cotangents of the parameters, given those of `hidden` and of the table as the last matrix."""
         dbody, drows = pull(self.body, params["body"], body, _like(x, dhidden))
-        # Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
-        precise = jnp.promote_types(dtable.dtype, jnp.float32)
-        rows = sequences_of(drows).astype(precise)
-        dtable = dtable.astype(precise).at[sequences_of(x)].add(rows, mode="drop")
+        if drows is not None:
+            # Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
+            dtable = dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32))
+            rows = sequences_of(drows).astype(dtable.dtype)
+            dtable = dtable.at[sequences_of(x)].add(rows, mode="drop")
         return {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}, "body": dbody}
 
 
@@ -86,10 +87,14 @@ class LanguageModelLoss(Layer):
     Params, state: those of the model.
     Saves:    the tokens, what the body and the loss save.
     Backward: that of the loss, of the body, of the lookup, in this order
+    Raises:   ValueError if the loss has a bias or another number of classes than the embedding has rows.
     """
 
     layer: LanguageModel
     loss: LinearCrossEntropy
+
+    def __post_init__(self) -> None:
+        require_tied_loss(self.loss, self.layer.embedding)
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         require_components(self, x)
@@ -104,9 +109,21 @@ class LanguageModelLoss(Layer):
 
     def backward(self, params: PyTree, residuals: LanguageModelResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
         tokens, body, head = residuals
-        dhead, (dhidden, *others) = self.loss.backward(params["embedding"], head, dy)
+        dhead, dx = pull(self.loss, params["embedding"], head, dy)
+        if dhead is None:
+            return None, None
+        dhidden, *others = dx
         dparams = self.layer.backward_from_hidden(params, tokens, body, dhidden, dhead["table"])
         return dparams, (_no_cotangent(tokens), *others)
+
+
+def require_tied_loss(loss: LinearCrossEntropy, embedding: Embedding) -> None:
+    """ValueError unless the embedding's table is all that the loss has as parameters."""
+    if loss.use_bias or loss.num_classes != embedding.num_embeddings:
+        raise ValueError(
+            f"the table of {embedding.num_embeddings} rows is that of the loss too, which needs as many classes and no "
+            f"bias, not {loss}"
+        )
 
 
 def _like(x: PyTree, array: jax.Array) -> PyTree:

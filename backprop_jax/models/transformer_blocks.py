@@ -1,6 +1,6 @@
 """What transformers are made of: attention and feed-forward parts, with norms and skip connections around them."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from backprop_jax.combinators import chain, first, remat, skip
 from backprop_jax.combinators.chain import Chain
@@ -18,7 +18,15 @@ from backprop_jax.layers import (
 )
 from backprop_jax.layers.elementwise import Elementwise
 
-__all__ = ["Recompute", "attention_part", "feed_forward_part", "post_norm_block", "pre_norm_block", "with_recompute"]
+__all__ = [
+    "Recompute",
+    "attention_part",
+    "feed_forward_part",
+    "head_width",
+    "post_norm_block",
+    "pre_norm_block",
+    "with_recompute",
+]
 
 Recompute = Literal["none", "norms", "block"]
 
@@ -41,9 +49,7 @@ def attention_part(
     Params:   a dict: "project" (the norm's and "c_attn"), "heads", empty, and "mix" ("c_proj").
     Raises:   ValueError if the features cannot be divided among the heads.
     """
-    if features % num_heads:
-        raise ValueError(f"{features} features cannot be divided among {num_heads} heads: choose a divisor")
-    width, groups = features // num_heads, num_heads if num_kv_heads is None else num_kv_heads
+    width, groups = head_width(features, num_heads), num_heads if num_kv_heads is None else num_kv_heads
     c_attn = Dense((num_heads + 2 * groups) * width, kernel_init=kernel_init)
     return chain(
         project=first(chain(c_attn=c_attn) if norm is None else chain(norm=norm, c_attn=c_attn)),
@@ -71,10 +77,24 @@ def feed_forward_part(
 
     Params:   a dict: the norm's, "c_fc", "act" ("c_proj" in it) and "dropout".
     """
+    require_recompute(recompute)
     act = chain(act=GLU(activation) if gated else activation, c_proj=Dense(features, kernel_init=out_init))
     parts = {"c_fc": Dense(2 * hidden if gated else hidden, kernel_init=kernel_init)}
     parts |= {"act": act if recompute == "none" else remat(act), "dropout": Dropout(rate)}
     return first(chain(**({} if norm is None else {"norm": norm}), **parts))
+
+
+def head_width(features: int, num_heads: int) -> int:
+    """The width of each head; ValueError if the features cannot be divided among them."""
+    if num_heads < 1 or features % num_heads:
+        raise ValueError(f"{features} features cannot be divided among {num_heads} heads: choose a divisor")
+    return features // num_heads
+
+
+def require_recompute(recompute: str) -> None:
+    """ValueError unless it is a known level."""
+    if recompute not in get_args(Recompute):
+        raise ValueError(f"recompute is one of {', '.join(map(repr, get_args(Recompute)))}, not {recompute!r}")
 
 
 def pre_norm_block(attention: Layer, feed_forward: Layer, recompute: Recompute = "norms") -> Layer:
@@ -90,4 +110,5 @@ def post_norm_block(attention: Layer, feed_forward: Layer, eps: float = 1e-5, re
 
 def with_recompute(block: Layer, recompute: Recompute) -> Layer:
     """The block, which saves only its input if `recompute` is "block"."""
+    require_recompute(recompute)
     return remat(block) if recompute == "block" else block

@@ -48,8 +48,10 @@ def window_loss(objective: Layer, params: PyTree, tokens: np.ndarray, steps: int
     first.
 
     Shapes:   tokens (N,) integer.
-    Raises:   ValueError if there are fewer than two tokens, or they are no vector of integers.
+    Raises:   ValueError if there are fewer than two tokens, they are no vector of integers, or steps is less than 1.
     """
+    if steps < 1:
+        raise ValueError(f"a window has 1 step or more, not {steps}")
     tokens = np.asarray(tokens)
     count = len(tokens) - 1
     ((inputs, targets),) = stream_batches(tokens, 1, max(count, 1))

@@ -6,7 +6,8 @@ from itertools import islice
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
-from backprop_jax.data import check_tokens, random_windows, stream_batches
+from backprop_jax.data import random_windows, stream_batches
+from backprop_jax.data.text.token_check import require_tokens
 from backprop_jax.models import LanguageModelLoss
 from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
 from backprop_jax.train.held_out import window_loss
@@ -49,7 +50,7 @@ def fit_windows(
         raise ValueError(f"training takes 0 steps or more and 1 round or more, not {steps} and {rounds}")
     windows, _ = random_windows(train, batch_size, length, seed), stream_batches(validation, 1, 1)
     for tokens in (train, validation):
-        check_tokens(tokens, objective.layer.embedding.num_embeddings)
+        require_tokens(tokens, objective.layer.embedding.num_embeddings)
     starts = range(0, steps, max(-(-steps // rounds), 1))
 
     def begin(number: int, training: Training) -> tuple[Training, Iterator[tuple]]:

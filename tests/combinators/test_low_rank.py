@@ -1,3 +1,4 @@
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -92,9 +93,10 @@ def test_bad_input_is_refused() -> None:
     for rank in 0, True, 1.5:
         with pytest.raises(ValueError, match="rank of 1 or more"):
             bp.lora(DEEP, rank)  # pyright: ignore[reportArgumentType]
-    for alpha in 0, -1.0, float("nan"):
+    for alpha in 0, -1.0, float("nan"), True:
         with pytest.raises(ValueError, match="finite alpha above 0"):
             bp.lora(DEEP, 2, alpha)
+    assert bp.lora(DEEP, 2, Fraction(3, 2)) == bp.lora(DEEP, 2, 1.5)
     with pytest.raises(ValueError, match=r"the rank 3 is more than readout/w \[6, 2\] has"):
         bp.lora(DEEP, 3).init(jax.random.key(0), X)
     with pytest.raises(TypeError, match="lora takes layers"):

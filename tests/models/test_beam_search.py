@@ -95,6 +95,16 @@ def test_two_beams_find_what_greed_misses() -> None:
     np.testing.assert_allclose(scores, [np.log(0.4)], rtol=1e-5)
 
 
+def test_a_text_that_goes_on_is_not_taken_for_one_that_has_ended() -> None:
+    """At first A is as likely as the end, and comes before it; what follows A is less likely."""
+    b, end = 1, 2
+    odds = np.log(np.array([[0.25, 0.25, 0.5], [0.5, 0.0, 0.5], [0.0, 0.0, 1.0]]) + 1e-9)
+    params, prompt = {"table": jnp.asarray(odds)}, np.array([[b]])
+    tokens, scores = beam_search(bp.Embedding(3, 3), params, prompt, 4, 2, 0.0, end)
+    assert tokens.tolist() == [[end] * 4]
+    np.testing.assert_allclose(scores, [np.log(0.5)], rtol=1e-5)
+
+
 def test_what_it_does_not_take() -> None:
     model, params = bp.Embedding(3, 3), {"table": ODDS}
     for beams in (0, 1.5, True):

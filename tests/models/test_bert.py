@@ -37,6 +37,22 @@ def test_the_parts_keep_the_laws() -> None:
     check_layer(FirstStep(), normal(2, 3, 4))
 
 
+def test_a_type_below_0_counts_from_the_end_in_backward_too() -> None:
+    x, dy, params = normal(1, 3, 4), normal(1, 3, 4), {"table": normal(2, 4)}
+    y, _, residuals = TokenTypes(2).forward(params, (), BertInput(x, np.array([[0, -1, -2]])))
+    np.testing.assert_allclose(y - x, params["table"][np.array([[0, 1, 0]])], atol=1e-6)
+    dparams, _ = TokenTypes(2).backward(params, residuals, dy)
+    np.testing.assert_allclose(dparams["table"], [dy[0, 0] + dy[0, 2], dy[0, 1]], rtol=1e-6)
+
+
+def test_without_a_cotangent_there_is_none_of_a_parameter() -> None:
+    params, state = _start(ENCODER, X)
+    for x in X, BertInput(TOKENS):
+        _, _, residuals = ENCODER.forward(params, state, x)
+        dparams, _ = ENCODER.backward(params, residuals, None)  # pyright: ignore[reportArgumentType]
+        assert jax.tree.leaves(dparams) == []
+
+
 def test_the_gradient_of_pre_training_is_that_of_jax_grad() -> None:
     noisy = BertPreTrainingLoss(bert_pretraining(bert(11, 8, 8, 2, 2, rate=0.2, recompute="block")), LOSS.loss)
     with jax.enable_x64(True):
@@ -119,6 +135,12 @@ def test_bad_sizes_are_refused() -> None:
         bert(11, token_types=0)
     with pytest.raises(ValueError, match="needs a loss with use_bias and without accuracy"):
         BertPreTrainingLoss(LOSS.layer, LinearCrossEntropy(11))
+    with pytest.raises(ValueError, match="needs the mean or the sum, not LinearCrossEntropy"):
+        BertPreTrainingLoss(LOSS.layer, LinearCrossEntropy(11, use_bias=True, reduction="none"))
+    with pytest.raises(ValueError, match="needs the mean or the sum, not CrossEntropy"):
+        BertPreTrainingLoss(LOSS.layer, LOSS.loss, CrossEntropy(reduction="none"))
+    with pytest.raises(TypeError, match=r"needs what models\.bert_pretraining makes, not Bert\("):
+        BertPreTrainingLoss(ENCODER, LOSS.loss)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="sequences of 1 step or more"):
         FirstStep().forward((), (), jnp.zeros((2, 0, 3)))
 

@@ -134,6 +134,9 @@ def test_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
         (BERT, {"is_decoder": True}, "is_decoder True"),
         (BERT, {"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
         (BERT, {"vocab_size": 14}, r"word_embeddings.weight is float32\[13, 12\], the model's is float32\[14, 12\]"),
+        (CLASSIFIER, {"id2label": None}, "config.json needs an object id2label with 1 entry or more, not None"),
+        (CLASSIFIER, {"id2label": 3}, "config.json needs an object id2label .* not 3"),
+        (CLASSIFIER, {"id2label": {}}, "config.json needs an object id2label .* not {}"),
         (
             CLASSIFIER,
             {"id2label": {"0": "a"}},
@@ -181,10 +184,60 @@ def test_other_models_are_not_saved(tmp_path: Path) -> None:
     other = bp.models.LanguageModel(bp.Embedding(5, 4), bp.Identity())
     with pytest.raises(ValueError, match=r"save_gpt2 writes models that models\.gpt makes, not LanguageModel"):
         bp.models.save_gpt2(tmp_path, other, {})
-    for model in bp.Dense(3), bp.models.bert(5, 8, 4, 1, 2):
+    with pytest.raises(ValueError, match=r"save_gpt2 writes .*, not None"):
+        bp.models.save_gpt2(tmp_path, None, {})  # pyright: ignore[reportArgumentType]
+    for model in bp.Dense(3), bp.models.bert(5, 8, 4, 1, 2), None:
         with pytest.raises(ValueError, match=r"save_bert writes what models\.bert_pretraining and"):
             bp.models.save_bert(tmp_path, model, {})  # pyright: ignore[reportArgumentType]
     assert not list(tmp_path.iterdir())
+
+
+def test_other_parameters_are_not_saved(tmp_path: Path) -> None:
+    model = bp.models.gpt(11, 8, 12, 1, 2)
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), _shapes(model))
+    table = {"table": np.zeros((11, 13), np.float32)}
+    for changed, error in (
+        (params | {"embedding": table}, r"embedding/table of the parameters is \[11, 13\], the model's is \[11, 12\]"),
+        (params | {"embedding": {}}, "the parameters have no embedding/table"),
+        (params | {"other": np.zeros(3)}, "the model has no other"),
+    ):
+        with pytest.raises(ValueError, match=f"save_gpt2: {error}"):
+            bp.models.save_gpt2(tmp_path / "new", model, changed)
+    classifier = bp.models.bert_classifier(bp.models.bert(11, 8, 12, 1, 2))
+    with pytest.raises(ValueError, match="save_bert: the parameters have no bert/"):
+        bp.models.save_bert(tmp_path / "new", classifier, params)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_vocabulary_of_another_model_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    model = bp.models.gpt(11, 8, 12, 1, 2)
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), _shapes(model))
+    bp.models.save_gpt2(tmp_path, model, params)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+
+
+def test_a_last_matrix_or_bias_of_its_own_is_refused(tmp_path: Path) -> None:
+    for case, load, copies in (
+        (GPT2, bp.models.load_gpt2, {"lm_head.weight": "transformer.wte.weight"}),
+        (
+            BERT,
+            bp.models.load_bert,
+            {
+                "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+                "cls.predictions.decoder.bias": "cls.predictions.bias",
+            },
+        ),
+    ):
+        folder = tmp_path / case.name
+        tensors = huggingface.write_folder(folder, case)
+        same = {copy: tensors[name] for copy, name in copies.items()}
+        save_file(tensors | same, folder / "model.safetensors")
+        load(folder)
+        for copy, name in copies.items():
+            save_file(tensors | same | {copy: tensors[name] + 1}, folder / "model.safetensors")
+            with pytest.raises(ValueError, match=f"has a {copy} of its own: only a model where it is {name} can"):
+                load(folder)
 
 
 def _shapes(model: Any) -> Any:

@@ -51,3 +51,21 @@ def test_tokens_and_targets_come_in_a_tuple() -> None:
     objective = LanguageModelLoss(MODEL, bp.losses.LinearCrossEntropy(7))
     with pytest.raises(ValueError, match=r"needs a tuple, not a ndarray\[2, 5\]"):
         objective.init(jax.random.key(0), TOKENS)
+
+
+def test_under_a_body_that_is_constant_the_table_is_trained_all_the_same() -> None:
+    model = bp.models.LanguageModel(bp.Embedding(7, 4), bp.stop_gradient(bp.Dense(4)))
+    bp.testing.check_layer(model, TOKENS, residual_bytes=10**4, smooth=False)
+
+
+def test_the_accuracy_alone_has_no_gradient() -> None:
+    objective = LanguageModelLoss(MODEL, bp.losses.LinearCrossEntropy(7, accuracy=True, ignore_index=-1))
+    params, state = objective.init(jax.random.key(0), (TOKENS, TARGETS))
+    _, _, residuals = objective.forward(params, state, (TOKENS, TARGETS))
+    assert jax.tree.leaves(objective.backward(params, residuals, (None, jnp.float32(1)))) == []
+
+
+@pytest.mark.parametrize("loss", [bp.losses.LinearCrossEntropy(7, use_bias=True), bp.losses.LinearCrossEntropy(8)])
+def test_a_loss_that_is_not_of_the_table(loss: bp.Layer) -> None:
+    with pytest.raises(ValueError, match="table of 7 rows"):
+        LanguageModelLoss(MODEL, loss)

@@ -119,3 +119,10 @@ def test_grouped_queries_take_a_narrower_projection() -> None:
     part = attention_part(12, 6, num_kv_heads=2)
     params, _ = jax.eval_shape(part.init, jax.random.key(0), normal(2, 5, 12))
     assert params["project"]["c_attn"]["w"].shape == (12, 12 + 2 * 2 * 2)
+
+
+def test_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="8 features cannot be divided among 0 heads"):
+        bp.models.attention_part(8, 0)
+    with pytest.raises(ValueError, match="recompute is one of 'none', 'norms', 'block', not 'blocks'"):
+        bp.models.gpt(11, 8, 8, 1, 2, recompute="blocks")

@@ -58,3 +58,5 @@ def test_windows_of_a_text_without_a_next_token_are_refused() -> None:
     objective = LanguageModelLoss(gpt(4, 4, 4, 1, 1), bp.losses.LinearCrossEntropy(4))
     with pytest.raises(ValueError, match="a text of 1 tokens is too short"):
         window_loss(objective, {}, np.array([0]), 4)
+    with pytest.raises(ValueError, match="a window has 1 step or more, not 0"):
+        window_loss(objective, {}, np.array([0, 1]), 0)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["check_tokens", "token_vector"]
+__all__ = ["check_tokens", "require_tokens", "token_vector"]
+
+PIECE = 2**20  # tokens looked at together
 
 
 def check_tokens(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:
@@ -14,15 +16,24 @@ def check_tokens(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:
     Raises:   TypeError if they are no integers; ValueError, naming the first, if one is below 0, or `size` or more.
     """
     tokens = np.asarray(tokens)
+    require_tokens(tokens, size)
+    return tokens.astype(np.int32)
+
+
+def require_tokens(tokens: np.ndarray, size: int) -> None:
+    """What `check_tokens` raises, piece by piece: the tokens may be a file's that is larger than the memory."""
     if tokens.size == 0:
-        return tokens.astype(np.int32)
+        return
     if not np.issubdtype(tokens.dtype, np.integer):
         raise TypeError(f"tokens must be integers, not {tokens.dtype}")
-    unknown = (tokens < 0) | (tokens >= size)
-    if unknown.any():
-        place = tuple(int(i) for i in np.unravel_index(np.argmax(unknown), tokens.shape))
-        raise ValueError(f"token {tokens[place]} at {list(place)} is not in the vocabulary of 0 to {size - 1}")
-    return tokens.astype(np.int32)
+    row = tokens.reshape(-1)
+    for begin in range(0, row.size, PIECE):
+        piece = row[begin : begin + PIECE]
+        unknown = (piece < 0) | (piece >= size)
+        if unknown.any():
+            first = begin + int(np.argmax(unknown))
+            place = [int(i) for i in np.unravel_index(first, tokens.shape)]
+            raise ValueError(f"token {row[first]} at {place} is not in the vocabulary of 0 to {size - 1}")
 
 
 def token_vector(tokens: np.ndarray | Sequence[int], size: int) -> np.ndarray:

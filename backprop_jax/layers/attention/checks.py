@@ -40,6 +40,12 @@ def _require_visibility(layer: Layer, data: Visibility, scores: tuple[int, int, 
     batch, _, queries, keys = scores
     if data.keys is not None and mask_of(data.keys, keys).shape[0] != batch:
         raise ValueError(f"{layer} was given keys {list(data.keys.shape)} for {batch} sequences")
+    start = data.start
+    if start is not None and (jnp.shape(start) != () or not jnp.issubdtype(jnp.result_type(start), jnp.integer)):
+        raise ValueError(
+            f"{layer} needs one whole number as start, for all sequences, not {jnp.result_type(start)}"
+            f"{list(jnp.shape(start))}"
+        )
     if data.segments is not None:
         _require_segments(layer, data.segments, (batch, queries), (batch, keys))
     for name, array, kind in (("mask", data.mask, jnp.bool_), ("bias", data.bias, jnp.floating)):

@@ -66,18 +66,27 @@ class CrossAttention(Layer):
             require_float(self, array, rank=3)
             if len(array.shape) != 3 or array.shape[2] % heads or not array.shape[2]:
                 raise ValueError(f"{self} needs an array (B, T, W), W a multiple of {heads}, not {list(array.shape)}")
-        q = q.reshape(*q.shape[:2], self.num_heads, -1)
-        k, v = jnp.split(keys_and_values.reshape(*keys_and_values.shape[:2], 2 * self.groups, -1), 2, 2)
+        q = _in_heads(q, self.num_heads)
+        k, v = jnp.split(_in_heads(keys_and_values, 2 * self.groups), 2, 2)
         y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
-        return (
-            y.reshape(*y.shape[:2], -1),
-            state,
-            CrossAttentionResiduals(residuals, Static(isinstance(memory, Padded))),
-        )
+        y = _side_by_side(y)
+        # In the form in which the next layer saves it too, so that it is saved once.
+        residuals = CrossAttentionResiduals(residuals._replace(y=y), Static(isinstance(memory, Padded)))
+        return y, state, residuals
 
     def backward(self, params: PyTree, residuals: CrossAttentionResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         attention, padded = residuals
-        _, (dq, dk, dv, *_) = self.attention.backward((), attention, dy.reshape(*dy.shape[:2], self.num_heads, -1))
-        dmemory = jnp.concatenate([dk, dv], 2)
-        dmemory = dmemory.reshape(*dmemory.shape[:2], -1)
-        return (), (dq.reshape(dy.shape), Padded(dmemory, None) if padded.value else dmemory)
+        attention = attention._replace(y=_in_heads(attention.y, self.num_heads))
+        _, (dq, dk, dv, *_) = self.attention.backward((), attention, _in_heads(dy, self.num_heads))
+        dmemory = _side_by_side(jnp.concatenate([dk, dv], 2))
+        return (), (_side_by_side(dq), Padded(dmemory, None) if padded.value else dmemory)
+
+
+def _in_heads(x: jax.Array, heads: int) -> jax.Array:
+    batch, steps, width = x.shape
+    return x.reshape(batch, steps, heads, width // heads)
+
+
+def _side_by_side(heads: jax.Array) -> jax.Array:
+    batch, steps, count, width = heads.shape
+    return heads.reshape(batch, steps, count * width)

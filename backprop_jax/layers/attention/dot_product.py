@@ -132,4 +132,5 @@ class DotProductAttention(Layer):
 
 def _cpu_tile(steps: int) -> tuple[int, int]:
     """What was fastest on two cores: small enough for their caches, and for half of a causal grid to be skipped."""
-    return (128, 128) if steps <= 1024 else (256, 512)
+    # Of few queries, as when writing step by step, a tile of as many products has more keys.
+    return (128, max(128, 2**14 // max(steps, 1))) if steps <= 1024 else (256, 512)

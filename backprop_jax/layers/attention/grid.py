@@ -18,12 +18,12 @@ class Scoring:
     """From queries and keys to probabilities: the hyper-parameters."""
 
     scale: float
-    causal: bool = False
-    window: int | None = None
-    logit_softcap: float | None = None
-    alibi: tuple[float, ...] | None = None  # the slope of each head
-    rate: float = 0.0  # of dropout; 0 when not training
-    tile: tuple[int, int] = (512, 512)  # at most so many queries and keys
+    causal: bool
+    window: int | None
+    logit_softcap: float | None
+    alibi: tuple[float, ...] | None  # the slope of each head
+    rate: float  # of dropout
+    tile: tuple[int, int]  # at most so many queries and keys
 
 
 class Inputs(NamedTuple):

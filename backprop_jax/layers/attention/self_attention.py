@@ -46,8 +46,9 @@ class SelfAttention(Layer):
     Params:   none.   State: that of `attention` (the PRNG key of dropout); with `cache` (that, Cache).
     Saves:    what `attention` saves.
     Backward: of the parts, turned back, side by side. With `cache` the steps of earlier calls are constants.
-    Units:    `rotary` turns queries and keys by their places. A cache has room for `cache` steps; what is written
-              behind its end is lost, and cannot be seen under jit.
+    Units:    `rotary` turns queries and keys by their places. A cache has room for `cache` steps; when more have
+              been written, which cannot be seen under jit, y is NaN. What stands at steps that are not real must be
+              finite.
     Raises:   ValueError if the heads do not divide, the width of x is no multiple of theirs, a cache is asked of
               attention that is not causal, given lengths or segments, or more steps at once than it has room for.
     Source:   Vaswani et al., 2017, arXiv:1706.03762, section 3.2.2; Shazeer, 2019, arXiv:1911.02150, for the cache.
@@ -60,13 +61,12 @@ class SelfAttention(Layer):
     cache: int | None = None
 
     def __post_init__(self) -> None:
-        groups = self.num_heads if self.num_kv_heads is None else self.num_kv_heads
-        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", groups), ("cache", self.cache)):
+        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", self.groups), ("cache", self.cache)):
             if count is not None and (not isinstance(count, int) or count < 1):
                 raise ValueError(f"SelfAttention needs {name} of 1 or more, a whole number, not {count!r}")
-        if self.num_heads % groups:
+        if self.num_heads % self.groups:
             raise ValueError(
-                f"SelfAttention needs num_heads a multiple of num_kv_heads, not {self.num_heads}, {groups}"
+                f"SelfAttention needs num_heads a multiple of num_kv_heads, not {self.num_heads}, {self.groups}"
             )
         if self.cache is not None and not self.attention.causal:
             raise ValueError("SelfAttention with a cache must be causal: what comes later is not there yet")
@@ -96,22 +96,29 @@ class SelfAttention(Layer):
             data = Visibility(start=cache.count)
             k, v = _write(cache.k, k, cache.count), _write(cache.v, v, cache.count)
         y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
+        y = y.reshape(*y.shape[:2], self.num_heads * v.shape[3]).astype(sequences.dtype)  # a cache may be more precise
+        # In the form in which the next layer saves it too, so that it is saved once.
+        residuals = residuals._replace(y=y)
         if cache is not None:
-            state = state, Cache(k, v, cache.count + q.shape[1])
-        y = y.reshape(*y.shape[:2], -1).astype(sequences.dtype)  # a cache may be more precise
+            count = cache.count + q.shape[1]
+            state = state, Cache(k, v, count)
+            y = jnp.where(count <= k.shape[1], y, jnp.nan)
         return with_sequences(x, y), state, SelfAttentionResiduals(start, residuals)
 
     def backward(self, params: PyTree, residuals: SelfAttentionResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
         start, attention = residuals
         flat = sequences_of(dy)
-        heads = flat.reshape(*flat.shape[:2], self.num_heads, -1)
-        _, (dq, dk, dv, *_) = self.attention.backward((), attention, heads)
+        batch, steps, width = flat.shape
+        in_heads = batch, steps, self.num_heads, width // self.num_heads
+        attention = attention._replace(y=attention.y.reshape(in_heads))
+        _, (dq, dk, dv, *_) = self.attention.backward((), attention, flat.reshape(in_heads))
         if start is not None:
             # What was written in this call; the rest of the cache is a constant.
-            cut = partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=flat.shape[1], axis=1)
+            cut = partial(lax.dynamic_slice_in_dim, start_index=start, slice_size=steps, axis=1)
             dk, dv = (cut(part).astype(flat.dtype) for part in (dk, dv))
         parts = self._turn_back(dq, start), self._turn_back(dk, start), dv
-        return (), with_sequences(dy, jnp.concatenate([part.reshape(*flat.shape[:2], -1) for part in parts], -1))
+        joined = jnp.concatenate(parts, 2)
+        return (), with_sequences(dy, joined.reshape(batch, steps, self._slots * joined.shape[3]))
 
     @property
     def _slots(self) -> int:

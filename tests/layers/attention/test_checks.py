@@ -63,6 +63,8 @@ def test_queries_keys_and_values_that_do_not_fit(x: Any, message: str) -> None:
         (bp.Visibility(mask=np.ones((2, 1, 1, 6), bool)), r"\[2, 4, 3, 6\], .*, not bool\[2, 1, 1, 6\]"),
         (bp.Visibility(mask=np.ones((1, 1, 3, 6), np.float32)), r"a mask of bool .*, not float32\[1, 1, 3, 6\]"),
         (bp.Visibility(bias=np.ones((1, 1, 3, 6), bool)), r"a bias of floating .*, not bool\[1, 1, 3, 6\]"),
+        (bp.Visibility(start=np.zeros(2, np.int32)), r"one whole number as start, .*, not int32\[2\]"),
+        (bp.Visibility(start=np.float32(1)), r"one whole number as start, .*, not float32\[\]"),
         (bp.Visibility(bias=np.ones((1, 1, 3, 1), np.float32)), r"a bias of .*, not float32\[1, 1, 3, 1\]"),
     ],
 )

@@ -111,3 +111,31 @@ def test_bad_input(layer: bp.Layer, x: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         layer.init(jax.random.key(0), x)
         layer.forward((), (), x)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 12), (2, 0, 12), (0, 0, 12)])
+def test_of_nothing_there_is_nothing(shape: tuple[int, ...]) -> None:
+    layer, x = bp.SelfAttention(2), jnp.zeros(shape)
+    y, _, residuals = layer.forward((), (), x)
+    assert y.shape == (*shape[:2], 4)
+    assert layer.backward((), residuals, y)[1].shape == shape
+    cross = bp.CrossAttention(2)
+    y, _, residuals = cross.forward((), (), (jnp.zeros((*shape[:2], 4)), jnp.zeros((shape[0], 5, 8))))
+    dq, dmemory = cross.backward((), residuals, y)[1]
+    assert dq.shape == y.shape == (*shape[:2], 4) and dmemory.shape == (shape[0], 5, 8)
+
+
+def test_a_cache_that_is_too_full_gives_nan() -> None:
+    layer = bp.SelfAttention(1, attention=bp.DotProductAttention(causal=True), cache=3)
+    x = jnp.ones((1, 2, 6))
+    _, state = layer.init(jax.random.key(0), x)
+    y, state, _ = layer.forward((), state, x)
+    assert jnp.isfinite(y).all()
+    y, _, _ = layer.forward((), state, x)
+    assert jnp.isnan(y).all()
+
+
+def test_the_output_is_saved_once_under_scan() -> None:
+    """x, the output of attention, q, k and v: five arrays, and a number a query and head."""
+    part = bp.chain(bp.Dense(12), bp.SelfAttention(2), bp.Dense(4))
+    assert bp.residual_bytes(bp.scan(part, 3), jnp.zeros((2, 5, 4))) == 3 * 4 * (5 * 2 * 5 * 4 + 2 * 5 * 2)

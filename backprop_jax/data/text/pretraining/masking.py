@@ -31,13 +31,15 @@ def mask_tokens(
     the device. All but the key and the tokens is fixed when it is compiled.
 
     Shapes:   tokens (...) integers -> inputs, targets (...), of the dtype of the tokens, which is signed.
-    Raises:   TypeError if the tokens are no signed integers; ValueError if the rate is not above 0 and at most 1, a
-              special token is not in the vocabulary, or no other token is.
+    Raises:   TypeError if the tokens are no signed integers; ValueError if the rate is not above 0 and at most 1, the
+              dtype of the tokens does not hold the whole vocabulary, a special token is not in it, or no other is.
     Source:   Devlin et al., 2019, arXiv:1810.04805, section 3.1 and appendix A.1.
     """
     tokens = jnp.asarray(tokens)
     if not jnp.issubdtype(tokens.dtype, jnp.signedinteger):
         raise TypeError(f"tokens must be signed integers, for -1 marks those that do not count, not {tokens.dtype}")
+    if vocabulary_size - 1 > jnp.iinfo(tokens.dtype).max:
+        raise ValueError(f"tokens of {tokens.dtype} cannot be all of the vocabulary of 0 to {vocabulary_size - 1}")
     if not 0 < rate <= 1:
         raise ValueError(f"the rate is a share of the tokens, above 0 and at most 1, not {rate}")
     reserved = np.unique(np.array([mask_token, *special_tokens], np.int64))

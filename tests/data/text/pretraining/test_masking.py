@@ -67,6 +67,12 @@ def test_bad_settings_are_refused(options: dict, message: str) -> None:
         mask_tokens(KEY, TOKENS, **{"vocabulary_size": SIZE, "mask_token": MASK, **options})
 
 
+def test_the_type_must_hold_the_vocabulary() -> None:
+    mask_tokens(KEY, np.ones(3, np.int8), 128, 127)
+    with pytest.raises(ValueError, match="tokens of int8 cannot be all of the vocabulary of 0 to 128"):
+        mask_tokens(KEY, np.ones(3, np.int8), 129, MASK)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 def test_tokens_must_be_able_to_be_minus_one(dtype: type) -> None:
     with pytest.raises(TypeError, match=f"signed integers.*not {np.dtype(dtype)}"):
