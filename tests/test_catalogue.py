@@ -113,9 +113,7 @@ def test_no_model_saves_more_than_jax_vjp(name: str) -> None:
 def test_every_model_is_among_them() -> None:
     files = {"load_bert", "load_gpt2", "load_torchvision", "save_bert", "save_gpt2", "save_torchvision"}
     tools = {"BertInput", "beam_search", "cross_attention_maps", "generate", "translate"}
-    parts = {
-        name for name in bp.models.__all__ if name.endswith(("_part", "_block"))
-    }  # of the models above
+    parts = {name for name in bp.models.__all__ if name.endswith(("_part", "_block"))}  # of the models above
     assert set(MODELS) == set(bp.models.__all__) - files - tools - parts
 
 

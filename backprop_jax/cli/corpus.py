@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_jax import data
-from backprop_jax.cli.refused import refusing
+from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.cli.text_flags import TrainGPT, TrainText
-from backprop_jax.cli.text_model import AnyVocabulary, read_vocabulary
+from backprop_jax.cli.text_model import AnyVocabulary, read_vocabulary, require_same_network
 from backprop_jax.data.text.token_check import require_tokens
 from backprop_jax.files.tensors import read_metadata
 
@@ -61,6 +61,8 @@ def _read_tokens(flags: TrainText | TrainGPT, place: str, name: str, most: int |
         tokens = data.read_tokens(flags.data)
     with refusing(OSError, ValueError, ModuleNotFoundError, prefix=f"{place}its {TOKENIZER}: ", status=1):
         vocabulary = data.BytePairVocabulary.load(tokenizer)
+    if flags.params is not None and _vocabulary_of_params(flags, flags.params) != vocabulary:
+        raise Refused(f"--params: {flags.params} has another vocabulary than {tokenizer}, of which the tokens are")
     ends = [round(len(tokens) * share) for share in (0.8, 0.9)]
     train, validation, test = np.split(tokens, ends)
     with refusing(ValueError, prefix=place):
@@ -79,9 +81,17 @@ def _corpus(place: str, name: str, size: str, vocabulary: AnyVocabulary, *parts:
 def _vocabulary(flags: TrainText | TrainGPT, text: str, train: str) -> AnyVocabulary:
     """That of the given parameters, or else one for this text."""
     if flags.params is not None:
-        with refusing(OSError, ValueError, ModuleNotFoundError, prefix="--params: "):
-            return read_vocabulary(flags.params, read_metadata(flags.params))
+        return _vocabulary_of_params(flags, flags.params)
     if flags.vocabulary == "characters":
         return data.CharacterVocabulary.from_text(text)
     with refusing(ModuleNotFoundError, prefix="--vocabulary bpe: ", status=1):
         return data.BytePairVocabulary.from_text(train, flags.vocabulary_size)
+
+
+def _vocabulary_of_params(flags: TrainText | TrainGPT, path: Path) -> AnyVocabulary:
+    """That in the file of parameters; Refused is raised if they are not of the network of the flags."""
+    with refusing(OSError, ValueError, ModuleNotFoundError, prefix="--params: "):
+        notes = read_metadata(path)
+        vocabulary = read_vocabulary(path, notes)
+        require_same_network(path, notes, flags)
+    return vocabulary

@@ -27,6 +27,7 @@ __all__ = [
     "load_writer",
     "make_notes",
     "read_vocabulary",
+    "require_same_network",
 ]
 
 FILE = "params.safetensors"
@@ -36,6 +37,7 @@ SIZES = {
     TrainText: ("cell", "layers", "width", "embedding_width", "dropout"),
     TrainGPT: ("layers", "width", "heads", "length", "dropout", "recompute"),
 }
+FREE = ("dropout", "recompute")  # those of them that parameters do not depend on
 
 AnyVocabulary = CharacterVocabulary | BytePairVocabulary
 
@@ -103,7 +105,21 @@ def read_vocabulary(path: Path, notes: Mapping[str, str]) -> AnyVocabulary:
             return BytePairVocabulary(notes["tokenizer"])
     except ValueError as error:
         raise ValueError(f"{path} has a damaged vocabulary: {error}") from error
-    raise ValueError(f"{path} holds no model of text: it has no vocabulary; backprop-jax train text makes such files")
+    raise ValueError(
+        f"{path} holds no model of text: it has no vocabulary; backprop-jax train text and train gpt make such files"
+    )
+
+
+def require_same_network(path: Path, notes: Mapping[str, str], flags: TrainText | TrainGPT) -> None:
+    """ValueError, naming the flag, if a file is of another network than that of the flags.
+
+    Shapes alone do not tell: those of a transformer with other heads are the same.
+    """
+    for name in SIZES[type(flags)]:
+        if name not in FREE and notes.get(name) != str(getattr(flags, name)):
+            flag = f"--{name.replace('_', '-')}"
+            found = f"with {flag} {notes[name]}" if name in notes else f"without {flag}"
+            raise ValueError(f"{path} is of a network {found}, not {flag} {getattr(flags, name)}")
 
 
 def load_writer(path: Path) -> Writer:

@@ -138,8 +138,8 @@ class BertPreTrainingLoss(Layer):
 
         y = words(g(y), target; table, b) + follows(h(y_0), label)
 
-    Shapes:   (`BertInput`, target (B, T) integer, the loss's ignore_index where a word does not count (with None each one
-              counts), label (B,) integer) -> y ().
+    Shapes:   (`BertInput`, target (B, T) integer, label (B,) integer) -> y (). A target that is the loss's ignore_index
+              does not count; if that is None each one counts.
     Params, state: those of the model.
     Saves:    what the model's parts and the losses save.
     Backward: of the losses, of the heads, of bert

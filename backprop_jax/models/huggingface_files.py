@@ -136,8 +136,8 @@ def load_params(
 ) -> PyTree:
     """Parameters of the structure and dtypes of `like`, from a folder's tensors of any floating dtype.
 
-    `rename` makes of a name in the file that of `names`, or None if the tensor is not read. `copies` says which of these, by
-    their names in the file, are there once more: they are compared with those of `names`.
+    `rename` makes of a name in the file that of `names`, or None if the tensor is not read. `copies` are such names in
+    the file, each with that of `names` whose tensor it has to be.
 
     Raises:   ValueError if a copy is none; and as `read_tensors`.
     """

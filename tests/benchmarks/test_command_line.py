@@ -101,7 +101,7 @@ def test_noise_that_comes_later_is_refused_too(tmp_path, capfd, monkeypatch):
     ("arguments", "complaint"),
     [
         ([], "name a workload: "),
-        (["no_such"], "unknown workload 'no_such': choose from conv"),
+        (["no_such"], "unknown workload 'no_such': choose from attention"),
         (["tiny", "--contestants", "ours,no_such"], "unknown contestant 'no_such': choose from ours, jax_grad"),
         (["tiny", "--contestants", "torch_eager"], "tiny has no contestant torch_eager: choose from ours"),
         (["tiny", "--repeats", "0"], "--repeats needs 1 round or more, not 0"),

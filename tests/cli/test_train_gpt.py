@@ -91,6 +91,19 @@ def test_the_files_can_be_used(trained: tuple[Path, str], capsys: pytest.Capture
     assert capsys.readouterr().out.startswith("the quick")
 
 
+def test_parameters_of_another_network_are_refused(
+    trained: tuple[Path, str], text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = trained[0] / "params.safetensors"
+    free = ["--steps", "1", "--out", str(tmp_path), "--params", str(params), "--dropout", "0.5", "--recompute", "block"]
+    assert main(flags_of(text, *free, "--heads", "8")) == 2  # whose parameters have the same shapes
+    told = capsys.readouterr().err
+    assert told == f"backprop-jax: error: --params: {params} is of a network with --heads 2, not --heads 8\n"
+    assert main(["train", "text", "--data", str(text), "--params", str(params)]) == 2
+    assert "is of a network without --cell, not --cell lstm" in capsys.readouterr().err
+    assert main(flags_of(text, *free)) == 0
+
+
 def test_control_c_leaves_a_model(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,3 +160,8 @@ def test_a_file_of_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(command) == 0
     assert f"fox.npy: {len(vocabulary.encode(FOX)):,} tokens, a vocabulary of 270" in capsys.readouterr().out
     assert load_writer(tmp_path).vocabulary == vocabulary
+    again = [*command, "--params", str(tmp_path / "params.safetensors")]
+    assert main(again) == 0
+    data.BytePairVocabulary.from_text(FOX[::-1], 270).save(tmp_path / "tokenizer.json")
+    assert main(again) == 2
+    assert f"has another vocabulary than {tmp_path / 'tokenizer.json'}" in capsys.readouterr().err

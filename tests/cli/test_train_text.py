@@ -220,14 +220,16 @@ def test_parameters_of_another_model_are_refused(
 ) -> None:
     params = trained[0] / "params.safetensors"
     assert main(flags_of(text, "--params", str(params), "--width", "8")) == 2
-    assert "readout/w is float32[16, 28], the model's is float32[8, 28]" in refusal(capsys)
+    assert f"--params: {params} is of a network with --width 16, not --width 8" in refusal(capsys)
     other = tmp_path / "other.txt"
     other.write_text("THE QUICK BROWN FOX" * 99)
     assert main(flags_of(other, "--params", str(params))) == 2
     assert "the character 'T' at position 0 is not in the vocabulary of 28 characters" in refusal(capsys)
     write_tensors(tmp_path / "images.safetensors", {"w": np.zeros(1, np.float32)}, {"model": "lenet"})
     assert main(flags_of(text, "--params", str(tmp_path / "images.safetensors"))) == 2
-    assert "images.safetensors holds no model of text" in refusal(capsys)
+    assert "images.safetensors holds no model of text: it has no vocabulary; backprop-jax train text and train gpt" in (
+        refusal(capsys)
+    )
 
 
 def test_missing_tokenizers_are_named_with_their_extra(

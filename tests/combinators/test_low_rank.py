@@ -96,7 +96,8 @@ def test_bad_input_is_refused() -> None:
     for alpha in 0, -1.0, float("nan"), True:
         with pytest.raises(ValueError, match="finite alpha above 0"):
             bp.lora(DEEP, 2, alpha)
-    assert bp.lora(DEEP, 2, Fraction(3, 2)) == bp.lora(DEEP, 2, 1.5)
+    half = Fraction(3, 2)
+    assert bp.lora(DEEP, 2, half) == bp.lora(DEEP, 2, 1.5)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"the rank 3 is more than readout/w \[6, 2\] has"):
         bp.lora(DEEP, 3).init(jax.random.key(0), X)
     with pytest.raises(TypeError, match="lora takes layers"):

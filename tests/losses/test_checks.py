@@ -6,7 +6,9 @@ import pytest
 
 from backprop_jax import losses
 
-LOSSES = [getattr(losses, name)() for name in losses.__all__]
+# The one with parameters has a file of its own.
+NAMES = [name for name in losses.__all__ if name != "LinearCrossEntropy"]
+LOSSES = [getattr(losses, name)() for name in NAMES]
 
 
 def shape(*sizes: int, dtype: str = "float32") -> jax.ShapeDtypeStruct:
@@ -24,7 +26,7 @@ def refuses_now(loss, x, message: str) -> None:
         loss.forward((), (), x)
 
 
-@pytest.mark.parametrize("kind", losses.__all__)
+@pytest.mark.parametrize("kind", NAMES)
 def test_unknown_reduction(kind: str) -> None:
     with pytest.raises(ValueError, match=f"{kind} needs a reduction of 'mean', 'sum' or 'none', not 'batchmean'"):
         getattr(losses, kind)(reduction="batchmean")

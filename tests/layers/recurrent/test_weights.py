@@ -5,8 +5,7 @@ import pytest
 
 import backprop_jax as bp
 from backprop_jax.initializers import orthogonal
-from backprop_jax.layers.recurrent.weights import blocks, project, sum_of_rows, weight_gradient, width_of
-from tests.catalogue import normal
+from backprop_jax.layers.recurrent.weights import blocks, project, width_of
 
 LAYER = bp.GRUCell(2)
 
@@ -16,13 +15,6 @@ def test_each_block_is_drawn_by_itself() -> None:
     assert drawn.shape == (3, 6)
     for block in np.split(drawn, 2, axis=1):
         np.testing.assert_allclose(block @ block.T, np.eye(3), atol=1e-6)
-
-
-def test_sums_are_over_all_rows() -> None:
-    x, dz = normal(2, 3, 4), normal(2, 3, 5)
-    expected = sum(np.outer(x[i, j], dz[i, j]) for i in range(2) for j in range(3))
-    np.testing.assert_allclose(weight_gradient(x, dz), expected, rtol=1e-5)
-    np.testing.assert_allclose(sum_of_rows(dz), dz.reshape(6, 5).sum(0), rtol=1e-5)
 
 
 def test_products_with_x_of_the_wrong_width() -> None:
