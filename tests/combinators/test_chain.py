@@ -83,7 +83,7 @@ def test_nor_is_that_of_a_norm_of_the_first_component() -> None:
     for given in (x, (x, normal(2)), bp.Padded(normal(2, 4, 6), normal(2, 4) > 0)):
         rows = given[0].size // 6 if isinstance(given, tuple) else 4
         assert bp.residual_bytes(model, given) == 4 * (6 * rows + 2 * rows)
-        check_layer(model, given)
+    check_layer(model, given)
 
 
 def test_a_norm_within_a_scan_and_a_skip_gives_the_gradient_of_the_unshared_form() -> None:
