@@ -65,7 +65,7 @@ def test_only_adapters_have_a_gradient_and_it_is_that_of_jax_grad() -> None:
     expected = jax.jit(jax.grad(plain), compiler_options=QUICK)(params["adapters"])
     assert jax.tree.structure(gradient["adapters"]) == jax.tree.structure(expected)
     for ours, theirs in zip(jax.tree.leaves(gradient["adapters"]), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * np.abs(theirs).max())
 
 
 def test_the_optimizer_has_a_state_of_the_adapters_alone_and_the_base_stays() -> None:
