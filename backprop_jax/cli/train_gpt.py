@@ -1,7 +1,6 @@
 """The fourth job: a transformer that learns to write as a text does."""
 
 from dataclasses import replace
-from typing import get_args
 
 import jax
 import numpy as np
@@ -18,7 +17,7 @@ from backprop_jax.cli.text_model import build_gpt
 from backprop_jax.core import residual_bytes
 from backprop_jax.core.layer import PyTree
 from backprop_jax.models import LanguageModelLoss
-from backprop_jax.models.transformer_blocks import Recompute
+from backprop_jax.models.transformer_blocks import RECOMPUTE
 from backprop_jax.train import Fit, StreamEpoch, Training, fit_windows, window_loss
 
 __all__ = ["train_gpt"]
@@ -83,9 +82,10 @@ def _decays(params: PyTree) -> PyTree:
 
 
 def _show_memory(console: Console, flags: TrainGPT, corpus: Corpus, batch: tuple[np.ndarray, np.ndarray]) -> None:
-    levels = get_args(Recompute)
-    sizes = [residual_bytes(_objective(replace(flags, recompute=level), corpus), batch) for level in levels]
-    marks = ["this run" if level == flags.recompute else "" for level in levels]
+    sizes = [residual_bytes(_objective(replace(flags, recompute=level), corpus), batch) for level in RECOMPUTE]
+    marks = ["this run" if level == flags.recompute else "" for level in RECOMPUTE]
     console.print("\nKept from the forward pass for the backward pass, by what is computed again:")
-    rows = [(f"--recompute {level}", mark, f"{size:,}") for level, mark, size in zip(levels, marks, sizes, strict=True)]
+    rows = [
+        (f"--recompute {level}", mark, f"{size:,}") for level, mark, size in zip(RECOMPUTE, marks, sizes, strict=True)
+    ]
     tables.show_table(console, ("level", "", "residual bytes"), rows, left=2)

@@ -8,7 +8,7 @@ from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["First", "first"]
+__all__ = ["First", "first", "with_first"]
 
 
 def first(layer: Layer) -> "First":
@@ -38,11 +38,11 @@ class First(Layer):
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
         y, state, residuals = self.layer.forward(params, state, _first_of(self, x))
-        return _with_first(x, y), state, residuals
+        return with_first(x, y), state, residuals
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         dparams, dx = pull(self.layer, params, residuals, dy if _is_alone(dy) else dy[0])
-        return dparams, _with_first(dy, dx)
+        return dparams, with_first(dy, dx)
 
 
 def _first_of(layer: Layer, x: PyTree) -> PyTree:
@@ -56,7 +56,7 @@ def _is_alone(x: PyTree) -> bool:
     return hasattr(x, "shape")
 
 
-def _with_first(components: PyTree, value: PyTree) -> PyTree:
+def with_first(components: PyTree, value: PyTree) -> PyTree:
     """The components with this value in place of the first, in a container of the same type."""
     if _is_alone(components):
         return value

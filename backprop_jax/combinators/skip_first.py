@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.combinators.first import with_first
 from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import add, cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree
@@ -56,15 +57,10 @@ class SkipFirst(Layer):
                 f"skip_first needs a layer that makes an array of the shape of its first input, but {self.layer} maps "
                 f"{before} to {after}"
             )
-        y = _with_first(x, x[0] + branch)
+        y = with_first(x, x[0] + branch)
         return y, state, SkipFirstResiduals(residuals, Template.of(x[0]), Template.of(branch))
 
     def backward(self, params: PyTree, residuals: SkipFirstResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
         # Of the two terms of a sum each has its own dtype: a branch in bfloat16 is pulled back in bfloat16.
         dparams, dx = pull(self.layer, params, residuals.layer, cast_like(dy[0], residuals.branch.tree))
-        return dparams, add(_with_first(dy, cast_like(dy[0], residuals.x.tree)), dx)
-
-
-def _with_first(components: PyTree, value: PyTree) -> PyTree:
-    one_level = jax.tree.structure(components, is_leaf=lambda node: node is not components)
-    return one_level.unflatten((value, *components[1:]))
+        return dparams, add(with_first(dy, cast_like(dy[0], residuals.x.tree)), dx)

@@ -17,7 +17,7 @@ from backprop_jax.models.bert import EPS, Bert, bert, bert_classifier
 from backprop_jax.models.bert_parts import BertInput, TokenTypes
 from backprop_jax.models.bert_pretraining import BertPreTraining, bert_pretraining
 from backprop_jax.models.huggingface_files import WEIGHTS, Names, load_params, read_config, require_params, save_folder
-from backprop_jax.models.transformer_blocks import Recompute
+from backprop_jax.models.transformer_blocks import RECOMPUTE, Recompute
 
 __all__ = ["load_bert", "save_bert"]
 
@@ -58,7 +58,6 @@ NAMES = Names(
     },
     transposed=True,
 )
-RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
 COPIES = {  # the table and the bias once more
     "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",

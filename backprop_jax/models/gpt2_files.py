@@ -14,7 +14,7 @@ from backprop_jax.layers import Dropout, PositionEmbedding, SelfAttention
 from backprop_jax.models.gpt import gpt
 from backprop_jax.models.huggingface_files import Names, load_params, read_config, require_params, save_folder
 from backprop_jax.models.language_model import LanguageModel
-from backprop_jax.models.transformer_blocks import Recompute
+from backprop_jax.models.transformer_blocks import RECOMPUTE, Recompute
 
 __all__ = ["load_gpt2", "save_gpt2"]
 
@@ -43,7 +43,6 @@ NAMES = Names(
     },
 )
 PREFIX = "transformer."
-RECOMPUTE: tuple[Recompute, ...] = ("none", "norms", "block")
 COPIES = {"lm_head.weight": "wte.weight"}  # the table once more
 UNREAD = *COPIES, ".attn.bias", ".attn.masked_bias"  # and masks of what is causal
 

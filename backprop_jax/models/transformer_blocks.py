@@ -19,6 +19,7 @@ from backprop_jax.layers import (
 from backprop_jax.layers.elementwise import Elementwise
 
 __all__ = [
+    "RECOMPUTE",
     "Recompute",
     "attention_part",
     "feed_forward_part",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 Recompute = Literal["none", "norms", "block"]
+RECOMPUTE: tuple[Recompute, ...] = get_args(Recompute)
 
 
 def attention_part(
@@ -93,8 +95,8 @@ def head_width(features: int, num_heads: int) -> int:
 
 def require_recompute(recompute: str) -> None:
     """ValueError unless it is a known level."""
-    if recompute not in get_args(Recompute):
-        raise ValueError(f"recompute is one of {', '.join(map(repr, get_args(Recompute)))}, not {recompute!r}")
+    if recompute not in RECOMPUTE:
+        raise ValueError(f"recompute is one of {', '.join(map(repr, RECOMPUTE))}, not {recompute!r}")
 
 
 def pre_norm_block(attention: Layer, feed_forward: Layer, recompute: Recompute = "norms") -> Layer:

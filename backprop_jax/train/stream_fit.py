@@ -8,7 +8,8 @@ import numpy as np
 
 from backprop_jax.core.layer import PyTree, output_like
 from backprop_jax.core.objective import Supervised
-from backprop_jax.data import check_tokens, stream_batches
+from backprop_jax.data import stream_batches
+from backprop_jax.data.text.token_check import require_tokens
 from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
 from backprop_jax.train.held_out import new_state, stream_loss
 from backprop_jax.train.loop import Fit, Pass, Progress, finite, run_epochs
@@ -64,7 +65,7 @@ def fit_stream(
     _, state = jax.eval_shape(objective.init, root, first)
     size = output_like(objective.layer, training.params, state, first[0]).shape[-1]
     for tokens in (train, validation):
-        check_tokens(tokens, size)
+        require_tokens(tokens, size)
     steps_per_epoch, spare = divmod(len(train) - 1, batch_size * steps)
 
     def begin(epoch: int, training: Training) -> tuple[Training, Iterator[tuple]]:
