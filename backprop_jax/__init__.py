@@ -1,7 +1,7 @@
 """Backpropagation you can read, prove and replace.
 
 Core, layers and combinators stand here; losses, optimizers and the rest in the modules `losses`, `optim`,
-`initializers`, `train`, `data`, `models` and `testing`. All are imported when they are first used.
+`initializers`, `train`, `data`, `models`, `harvest` and `testing`. All are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first used
-    from backprop_jax import data, initializers, losses, models, optim, testing, train
+    from backprop_jax import data, harvest, initializers, losses, models, optim, testing, train
     from backprop_jax.combinators import (
         bidirectional,
         cast,
@@ -237,7 +237,7 @@ ROOMS = "core", "layers", "combinators"  # where the names without a module of t
 
 def __getattr__(name: str) -> Any:
     # All of them at once would multiply the time of `import backprop_jax`.
-    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "testing", "train"):
+    if name in (*ROOMS, "data", "harvest", "initializers", "losses", "models", "optim", "testing", "train"):
         return import_module(f"{__name__}.{name}")
     if name in __all__:
         for room in ROOMS:

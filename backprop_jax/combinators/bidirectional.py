@@ -13,7 +13,6 @@ from backprop_jax.core.cotangents import add
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import layers_of, rewrite
 from backprop_jax.core.static import Static
-from backprop_jax.core.summary import Recorded
 from backprop_jax.layers.join import Concatenate, Identity
 from backprop_jax.layers.recurrent import Padded
 
@@ -58,6 +57,7 @@ class Bidirectional(Layer):
     Source:   Schuster & Paliwal, 1997, IEEE Transactions on Signal Processing 45(11).
     """
 
+    is_wiring = True
     layer: Parallel
 
     def __post_init__(self) -> None:
@@ -121,11 +121,6 @@ class Bidirectional(Layer):
         x, carries = x
         require_components(self, carries, 2)
         return self.layer.children.pack((x, carry) for carry in carries)
-
-
-def _unwatched(part: Layer) -> Layer:
-    """The layer itself, where `summarize` looks on."""
-    return part.layer if isinstance(part, Recorded) else part
 
 
 def _turned_round(layer: Layer) -> Layer:

@@ -36,6 +36,7 @@ class Cast(Layer):
     Source:   Micikevicius et al., 2018, arXiv:1710.03740.
     """
 
+    is_wiring = True
     layer: Layer
     dtype: jnp.dtype
 

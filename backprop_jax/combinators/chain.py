@@ -35,6 +35,7 @@ class Chain(Layer):
     Backward: dx = f_1'ᵀ(f_2'ᵀ(... f_n'ᵀ dy)): each layer's dx is the dy of the layer before it.
     """
 
+    is_wiring = True
     children: Children
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:

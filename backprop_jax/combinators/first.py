@@ -28,6 +28,7 @@ class First(Layer):
     Backward: (dx, *dothers) = (f'ᵀ dy, *dothers)
     """
 
+    is_wiring = True
     layer: Layer
 
     def __post_init__(self) -> None:

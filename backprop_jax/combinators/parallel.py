@@ -39,6 +39,7 @@ class Parallel(Layer):
     Raises:   ValueError if the number of inputs is not that of the layers, or the join has parameters or state.
     """
 
+    is_wiring = True
     children: Children
     join: Layer
 
@@ -81,6 +82,7 @@ class FanOut(Layer):
     Backward: dx = Σ f_i'ᵀ dy_i: the adjoint of copying is adding.
     """
 
+    is_wiring = True
     layer: Parallel
 
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:

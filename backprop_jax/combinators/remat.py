@@ -29,6 +29,7 @@ class Remat(Layer):
     Source:   Chen, Xu, Zhang & Guestrin, 2016, arXiv:1604.06174.
     """
 
+    is_wiring = True
     layer: Layer
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class Scan(Layer):
     Raises:   ValueError if depth is negative or f changes the shape or dtype of its input.
     """
 
+    is_wiring = True
     layer: Layer
     depth: int
 

@@ -26,6 +26,7 @@ class Select(Layer):
     Raises:   ValueError if x has no such component.
     """
 
+    is_wiring = True
     component: int | str
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:

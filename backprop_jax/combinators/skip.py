@@ -39,6 +39,7 @@ class Skip(Layer):
     Source:   He, Zhang, Ren & Sun, 2016, arXiv:1512.03385.
     """
 
+    is_wiring = True
     layer: Layer
 
     def __post_init__(self) -> None:

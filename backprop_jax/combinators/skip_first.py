@@ -39,6 +39,7 @@ class SkipFirst(Layer):
     Raises:   ValueError if the input is no tuple, or f gives something else than an array of the shape of x.
     """
 
+    is_wiring = True
     layer: Layer
 
     def __post_init__(self) -> None:

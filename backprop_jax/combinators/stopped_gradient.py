@@ -33,6 +33,7 @@ class StopGradient(Layer):
     Backward: None for the parameters and for x. Whatever comes before it in a chain has no gradient either.
     """
 
+    is_wiring = True
     layer: Layer
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
+from backprop_jax.core.example_gradients import ExampleGradients
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = [
@@ -52,6 +53,8 @@ def add(a: PyTree, b: PyTree) -> PyTree:
     """The sum of two cotangents of one primal: the adjoint of using a value twice."""
     if a is None or b is None:
         return b if a is None else a
+    if isinstance(a, ExampleGradients):
+        return a + b
     if jax.tree_util.all_leaves([a]):
         return a + b
     children, one_level = jax.tree.flatten(a, is_leaf=lambda node: node is not a)
@@ -130,7 +133,11 @@ def _map(fn: Callable, cotangent: PyTree, primal: PyTree) -> PyTree:
     def each(part, like):
         return None if part is None else fn(part, like)
 
-    return jax.tree.map(each, cotangent, primal, is_leaf=lambda node: node is None)
+    return jax.tree.map(each, cotangent, primal, is_leaf=_stands_for_a_leaf)
+
+
+def _stands_for_a_leaf(node: PyTree) -> bool:
+    return node is None or isinstance(node, ExampleGradients)
 
 
 def _fill(cotangent: PyTree, primal: PyTree, zeros: Callable) -> PyTree:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import PyTree
 
-__all__ = ["reseed", "typed_key"]
+__all__ = ["has_keys", "reseed", "typed_key"]
 
 
 def typed_key(key: jax.Array) -> jax.Array:
@@ -22,6 +22,11 @@ def reseed(state: PyTree, key: jax.Array) -> PyTree:
         for index, leaf in enumerate(leaves)
     ]
     return structure.unflatten(fresh)
+
+
+def has_keys(state: PyTree) -> bool:
+    """Whether any leaf of the state is a PRNG key."""
+    return any(map(_is_key, jax.tree.leaves(state)))
 
 
 def _is_key(leaf: jax.Array) -> bool:

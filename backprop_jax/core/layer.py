@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -34,9 +34,19 @@ class Layer(abc.ABC):
 
     A layer may have a fourth method: see `OutputAgain`.
 
+    A layer `is_wiring` if its backward hands on, unopened, what its sub-layers' backwards give for their parameters.
+    Then something else may stand there: see `backprop_jax.harvest`. One that `mixes_examples` makes an example's output
+    of other examples too.
+
     State is whatever changes without a gradient: running statistics, PRNG keys, caches. A layer is abstract or final:
     to change one method, wrap it.
     """
+
+    is_wiring: ClassVar[bool] = False
+
+    @property
+    def mixes_examples(self) -> bool:
+        return False
 
     def __init_subclass__(cls) -> None:
         # dataclass writes a repr of every field unless the class has one.

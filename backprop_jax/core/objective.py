@@ -36,6 +36,7 @@ class Supervised(Layer):
     Raises:   ValueError if the loss has parameters or state: write `chain(model=first(model), loss=loss)` then.
     """
 
+    is_wiring = True
     layer: Layer
     loss: Layer
 

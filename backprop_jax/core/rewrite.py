@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer
 
-__all__ = ["eval_mode", "layers_of", "rewrite", "rewrite_with_path"]
+__all__ = ["eval_mode", "layers_of", "rewrite", "rewrite_leaves", "rewrite_with_path"]
 
 Kind = TypeVar("Kind", bound=Layer)
 
@@ -23,22 +23,35 @@ def rewrite_with_path(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
     Paths read like `"encoder/0"`. A field named `layer` adds nothing to the path: a combinator that holds one layer
     there has that layer's parameters as its own.
     """
-    return _rewrite(layer, "", fn)
+    return _rewrite(layer, "", fn, lambda part: True)
 
 
-def _rewrite(layer: Layer, path: str, fn: Callable[[str, Layer], Layer]) -> Layer:
+def rewrite_leaves(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
+    """The layer with `fn(path, leaf)` in place of every layer in it that is no wiring; what these hold is not met."""
+
+    def replaced(path: str, part: Layer) -> Layer:
+        return part if part.is_wiring else fn(path, part)
+
+    return _rewrite(layer, "", replaced, lambda part: part.is_wiring)
+
+
+def _rewrite(
+    layer: Layer, path: str, fn: Callable[[str, Layer], Layer], enters: Callable[[Layer], bool]
+) -> Layer:
     def join(name: str) -> str:
         return f"{path}/{name}" if path else name
 
     def part(name: str, value: Any) -> Any:
         if isinstance(value, Layer):
-            return _rewrite(value, path if name == "layer" else join(name), fn)
+            return _rewrite(value, path if name == "layer" else join(name), fn, enters)
         if isinstance(value, Children):
-            return value.map(lambda child_name, child: _rewrite(child, join(child_name), fn))
+            return value.map(lambda child_name, child: _rewrite(child, join(child_name), fn, enters))
         if isinstance(value, tuple) and any(isinstance(entry, Layer) for entry in value):
             return tuple(part(f"{name}/{number}", entry) for number, entry in enumerate(value))
         return value
 
+    if not enters(layer):
+        return fn(path, layer)
     fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
     rewritten = {name: part(name, value) for name, value in fields.items()}
     return fn(path, dataclasses.replace(layer, **rewritten))

@@ -1,9 +1,9 @@
 """What a model is made of and what it saves, told before anything runs."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -81,15 +81,27 @@ def summarize(model: Layer, x: PyTree) -> ModelSummary:
 def record_calls(model: Layer, observe: Callable[..., None]) -> Layer:
     """The model with `observe(path, layer, params, state, x, y)` called at each forward of a layer that holds none.
 
-    A recurrent cell is no such layer: what holds it calls more than its forward, and is observed in its place.
+    A recurrent cell is no such layer: what holds it calls more than its forward, and is observed in its place. An
+    observer is told of tracers where the model is traced.
     """
 
-    def wrap(path: str, layer: Layer) -> Layer:
+    def watch(path: str, layer: Layer) -> Layer:
         parts = _parts(layer)
         holds_cell = any(_is_cell(part) for part in parts)
-        return layer if _is_cell(layer) or (parts and not holds_cell) else Recorded(layer, path, observe)
+        if _is_cell(layer) or (parts and not holds_cell):
+            return layer
 
-    return rewrite_with_path(model, wrap)
+        def forward(params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+            y, new_state, residuals = layer.forward(params, state, x)
+            observe(path, layer, params, state, x, y)
+            return y, new_state, residuals
+
+        # Not a wrapper: what holds it may ask for its class and its fields.
+        watched = copy.copy(layer)
+        object.__setattr__(watched, "forward", forward)
+        return watched
+
+    return rewrite_with_path(model, watch)
 
 
 def _parts(layer: Layer | Children) -> list[Layer | Children]:
@@ -98,26 +110,6 @@ def _parts(layer: Layer | Children) -> list[Layer | Children]:
 
 def _is_cell(part: Layer | Children) -> bool:
     return hasattr(part, "initial_carry") and not _parts(part)
-
-
-@dataclass(frozen=True)
-class Recorded(Layer):
-    """A layer whose calls are observed. An observer is told of tracers where the model is traced."""
-
-    layer: Layer
-    path: str
-    observe: Callable[..., None]
-
-    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
-        return self.layer.init(key, x)
-
-    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-        y, new_state, residuals = self.layer.forward(params, state, x)
-        self.observe(self.path, self.layer, params, state, x, y)
-        return y, new_state, residuals
-
-    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-        return self.layer.backward(params, residuals, dy)
 
 
 def _line(path: str, layer: Layer, params: PyTree, x: PyTree, y: PyTree) -> LayerSummary:

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_float
+from backprop_jax.core.example_gradients import summed
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, zeros
-from backprop_jax.layers.rows import sum_of_rows, weight_gradient
+from backprop_jax.layers.example_gradients import Outer, Rows
 
 __all__ = ["Dense"]
 
@@ -54,9 +55,13 @@ class Dense(Layer):
         return (y + params["b"] if self.use_bias else y), state, x
 
     def backward(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
+        dparams, dx = self.backward_per_example(params, residuals, dy)
+        return summed(dparams), dx
+
+    def backward_per_example(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         x, w = residuals, params["w"]
-        dparams = {"w": weight_gradient(x, dy).astype(w.dtype)}
+        dparams: PyTree = {"w": Outer.of(x, dy, w.dtype)}
         if self.use_bias:
-            dparams["b"] = sum_of_rows(dy).astype(params["b"].dtype)
+            dparams["b"] = Rows.of(dy, params["b"].dtype)
         dx = (dy @ w.T).astype(x.dtype)
         return dparams, dx

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.example_gradients import ExampleGradients
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, normal
+from backprop_jax.layers.example_gradients import Lookup
 
 __all__ = ["Embedding"]
 
@@ -48,3 +50,9 @@ class Embedding(Layer):
         rows = jnp.zeros(table.shape, jnp.promote_types(table.dtype, jnp.float32))
         dtable = rows.at[residuals].add(dy.astype(rows.dtype), mode="drop")
         return {"table": dtable.astype(table.dtype)}, None
+
+    def backward_per_example(
+        self, params: PyTree, residuals: jax.Array, dy: jax.Array
+    ) -> tuple[dict[str, ExampleGradients], None]:
+        table = params["table"]
+        return {"table": Lookup.of(residuals, dy, len(table), table.dtype)}, None

@@ -12,6 +12,7 @@ from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers.attention.packed import Packed
 from backprop_jax.layers.attention.sequences import require_segments, sequences_of, with_sequences
+from backprop_jax.layers.example_gradients import Lookup
 
 __all__ = ["PositionEmbedding", "SinusoidalPositions"]
 
@@ -65,6 +66,11 @@ class PositionEmbedding(Layer):
             each = jnp.sum(each, 0)
         dtable = jnp.zeros(table.shape, each.dtype).at[at].add(each, mode="drop")
         return {"table": dtable.astype(table.dtype)}, with_sequences(dy, flat.astype(like.dtype))
+
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        (at, like), table, flat = residuals, params["table"], sequences_of(dy)
+        dtable = Lookup.of(jnp.broadcast_to(at, flat.shape[:2]), flat, len(table), table.dtype)
+        return {"table": dtable}, with_sequences(dy, flat.astype(like.dtype))
 
 
 @dataclass(frozen=True)

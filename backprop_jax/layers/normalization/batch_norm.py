@@ -58,6 +58,10 @@ class BatchNorm(Layer):
         if isinstance(self.axis_name, list):
             object.__setattr__(self, "axis_name", tuple(self.axis_name))  # a list would make the layer unhashable
 
+    @property
+    def mixes_examples(self) -> bool:
+        return self.train
+
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
         require_float(self, x, rank=2)
         width, dtype = x.shape[-1:], jnp.promote_types(x.dtype, jnp.float32)

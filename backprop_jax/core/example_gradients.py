@@ -1,0 +1,167 @@
+"""Gradients before they are added up over the examples of a batch, and what is known of them without forming them."""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any, Protocol, Self, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.layer import PyTree
+
+__all__ = ["BackwardPerExample", "Each", "ExampleGradients", "Several", "static", "summed"]
+
+
+@runtime_checkable
+class BackwardPerExample(Protocol):
+    """A layer that can stop before the sum over the examples.
+
+    `backward_per_example` is `backward` with `ExampleGradients` in place of each parameter's gradient. The first axis
+    of x and y is that of the examples.
+    """
+
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]: ...
+
+
+def static(**options: Any) -> Any:
+    """A dataclass field that is no array but part of a pytree's structure."""
+    return field(metadata={"static": True}, **options)
+
+
+@dataclass(frozen=True)
+class ExampleGradients(abc.ABC):
+    """The B gradients of one parameter, one for each example, in whatever form they are known.
+
+    A pytree, so that it passes through jit, and through `scan`, which puts an axis of layers before all its arrays:
+    `stacked` counts such axes. The other methods are for none; `on_each_layer` applies them where there are some.
+    """
+
+    @property
+    @abc.abstractmethod
+    def stacked(self) -> int:
+        """The number of axes of layers before the axis of examples."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The sizes of these axes."""
+        return jax.tree.leaves(self)[0].shape[: self.stacked]
+
+    @property
+    def examples(self) -> int:
+        """B."""
+        return jax.tree.leaves(self)[0].shape[self.stacked]
+
+    @abc.abstractmethod
+    def sum(self, weights: jax.Array | None = None) -> jax.Array:
+        """Σ w_i g_i, with weights (B,), in the parameter's dtype. Without weights it is the gradient itself."""
+
+    @abc.abstractmethod
+    def each(self) -> jax.Array:
+        """(B, *shape of the parameter) in at least float32: B times the parameter's memory."""
+
+    @abc.abstractmethod
+    def astype(self, dtype: jax.typing.DTypeLike) -> Self:
+        """The same for a parameter of this dtype."""
+
+    def square_norms(self) -> jax.Array:
+        """|g_i|², (B,)."""
+        return self.inner(self)
+
+    def inner(self, other: "ExampleGradients") -> jax.Array:
+        """<g_i, h_i> with the gradients of the same parameter in another use, (B,)."""
+        g, h = self.each(), other.each()
+        return jnp.sum(g * h, tuple(range(1, g.ndim)))
+
+    def at(self, rows: jax.Array) -> jax.Array:
+        """The rows with these numbers (B, T) of each example's gradient of a table, (B, T, D)."""
+        return jnp.take_along_axis(self.each(), rows[..., None], 1)
+
+    def gram(self) -> jax.Array:
+        """<g_i, g_j> of all pairs of examples, (B, B)."""
+        rows = self.each()
+        rows = rows.reshape(len(rows), -1)
+        return jnp.matmul(rows, rows.T, precision=jax.lax.Precision.HIGHEST)
+
+    def __add__(self, other: "ExampleGradients") -> "ExampleGradients":
+        """Those of a parameter that is used twice."""
+        return Several((*_uses(self), *_uses(other)))
+
+    def on_each_layer(self, method: Callable[..., jax.Array], *others: jax.Array) -> jax.Array:
+        """`method(self, *others)` where no layers are stacked, else that of each layer, stacked likewise."""
+        for _ in range(self.stacked):
+            method = jax.vmap(method)
+        return method(self, *others)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Each(ExampleGradients):
+    """The gradients themselves: for parameters of few numbers."""
+
+    values: jax.Array  # (B, *shape)
+    rank: int = static()  # of the parameter
+    dtype: Any = static()  # of the parameter
+
+    @classmethod
+    def of(cls, values: jax.Array, dtype: jax.typing.DTypeLike) -> "Each":
+        return cls(values, values.ndim - 1, jnp.dtype(dtype))
+
+    @property
+    def stacked(self) -> int:
+        return self.values.ndim - 1 - self.rank
+
+    def sum(self, weights: jax.Array | None = None) -> jax.Array:
+        values = self.each()
+        total = jnp.sum(values, 0) if weights is None else jnp.tensordot(weights, values, 1)
+        return total.astype(self.dtype)
+
+    def each(self) -> jax.Array:
+        return self.values.astype(jnp.promote_types(self.values.dtype, jnp.float32))
+
+    def astype(self, dtype: jax.typing.DTypeLike) -> "Each":
+        return replace(self, dtype=jnp.dtype(dtype))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Several(ExampleGradients):
+    """Those of a parameter with several uses, which add up: |Σ g|² has cross terms."""
+
+    uses: tuple[ExampleGradients, ...]
+
+    @property
+    def stacked(self) -> int:
+        return self.uses[0].stacked
+
+    def sum(self, weights: jax.Array | None = None) -> jax.Array:
+        return reduce(add, (use.sum(weights) for use in self.uses))
+
+    def each(self) -> jax.Array:
+        return reduce(add, (use.each() for use in self.uses))
+
+    def at(self, rows: jax.Array) -> jax.Array:
+        return reduce(add, (use.at(rows) for use in self.uses))
+
+    def astype(self, dtype: jax.typing.DTypeLike) -> "Several":
+        return Several(tuple(use.astype(dtype) for use in self.uses))
+
+    def square_norms(self) -> jax.Array:
+        norms = [use.square_norms() for use in self.uses]
+        pairs = ((a, b) for i, a in enumerate(self.uses) for b in self.uses[:i])
+        return reduce(add, (*norms, *(2 * a.inner(b) for a, b in pairs)))
+
+
+def _uses(gradients: ExampleGradients) -> tuple[ExampleGradients, ...]:
+    return gradients.uses if isinstance(gradients, Several) else (gradients,)
+
+
+def summed(tree: PyTree) -> PyTree:
+    """The gradient itself in place of each `ExampleGradients`."""
+
+    def total(leaf: Any) -> Any:
+        return leaf.sum() if isinstance(leaf, ExampleGradients) else leaf
+
+    return jax.tree.map(total, tree, is_leaf=lambda node: isinstance(node, ExampleGradients))

@@ -1,0 +1,17 @@
+"""What only a backward pass of one's own can give: the gradients of single examples and what follows from them."""
+
+from backprop_jax.harvest.clipping import clipped_sum
+from backprop_jax.harvest.norms import each_gradient, gram, square_norms, weighted_sum
+from backprop_jax.harvest.per_example import example_gradients, per_example
+from backprop_jax.harvest.private import private_value_and_grad
+
+__all__ = [
+    "clipped_sum",
+    "each_gradient",
+    "example_gradients",
+    "gram",
+    "per_example",
+    "private_value_and_grad",
+    "square_norms",
+    "weighted_sum",
+]

@@ -1,0 +1,7 @@
+"""The forms in which layers know the gradients of single examples."""
+
+from backprop_jax.layers.example_gradients.lookup import Lookup
+from backprop_jax.layers.example_gradients.outer import Outer
+from backprop_jax.layers.example_gradients.rows import Rows
+
+__all__ = ["Lookup", "Outer", "Rows"]
