@@ -26,7 +26,7 @@ def clipped_sum(gradients: PyTree, clip: float, mask: jax.Array | None = None, p
         raise ValueError(f"clip is the largest norm of an example's gradient, a number above 0, not {clip!r}")
 
     def factor(norms: jax.Array, limit: float) -> jax.Array:
-        # Where the norm is 0 there is nothing to clip; a mask drops what has no finite norm, too.
+        # Where the norm is 0 there is nothing to clip.
         factors = jnp.minimum(1.0, limit / jnp.sqrt(jnp.where(norms == 0, 1.0, norms)))
         return factors if mask is None else jnp.where(mask, factors, 0)
 

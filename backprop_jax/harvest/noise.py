@@ -20,7 +20,8 @@ def normal_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     Source:   Salmon et al., 2011, SC '11, section 3.3 (Threefry-2x32, 20 rounds).
     """
     size = int(np.prod(shape))
-    if str(jax.random.key_impl(key)) != "threefry2x32" or not jax.config.jax_threefry_partitionable or size >= 2**32:
+    partitionable = getattr(jax.config, "jax_threefry_partitionable", True)
+    if str(jax.random.key_impl(key)) != "threefry2x32" or not partitionable or size >= 2**32:
         return jax.random.normal(key, shape, jnp.float32)
     words = jax.random.key_data(key)
     place = lax.iota(jnp.uint32, size).reshape(shape)

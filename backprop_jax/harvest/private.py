@@ -31,10 +31,11 @@ def private_value_and_grad(
     g_i is the gradient of example i's own loss: see `example_gradients` for what the objective gives. It costs one
     forward pass, one backward pass without the weight gradients, and these, once, clipped.
 
-    mask (B,) tells the real examples of a batch that Poisson sampling has padded; `batch_size` is then the expected
-    number, the sampling rate times the number of examples (None: B). value is the mean loss of the real examples if
-    the objective gives one loss an example, else what it gives. `per_layer` clips each parameter to clip / √n by
-    itself. `accumulation_steps` goes over the batch in so many equal parts, one after the other, for less memory.
+    mask (B,) tells the real examples of a batch that Poisson sampling has padded, with whatever is finite; `batch_size`
+    is then the expected number, the sampling rate times the number of examples (None: B). value is the mean loss of
+    the real examples if the objective gives one loss an example, else what it gives. `per_layer` clips each parameter
+    to clip / √n by itself. `accumulation_steps` goes over the batch in so many equal parts, one after the other, for
+    less memory.
 
     Units:    `noise` is the noise multiplier: the deviation of the noise in units of clip.
     Raises:   ValueError if clip is not above 0, noise is below 0, accumulation_steps does not divide the batch, the
