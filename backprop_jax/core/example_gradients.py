@@ -9,10 +9,11 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from backprop_jax.core.layer import PyTree
+from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["BackwardPerExample", "Each", "ExampleGradients", "Several", "static", "summed"]
+__all__ = ["BackwardPerExample", "Each", "ExampleGradients", "PerExampleForm", "Several", "over", "static", "summed"]
 
 
 @runtime_checkable
@@ -24,6 +25,16 @@ class BackwardPerExample(Protocol):
     """
 
     def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]: ...
+
+
+@runtime_checkable
+class PerExampleForm(Protocol):
+    """A layer that another takes the place of where gradients of single examples are wanted.
+
+    None if there is no rule for them: the layer then goes back one example after the other.
+    """
+
+    def per_example_form(self) -> Layer | None: ...
 
 
 def static(**options: Any) -> Any:
@@ -75,6 +86,10 @@ class ExampleGradients(abc.ABC):
         g, h = self.each(), other.each()
         return jnp.sum(g * h, tuple(range(1, g.ndim)))
 
+    def along(self, direction: jax.Array) -> jax.Array:
+        """<g_i, direction>, (B,), with one array in the form of the parameter."""
+        return jnp.tensordot(self.each(), direction, direction.ndim)
+
     def at(self, rows: jax.Array) -> jax.Array:
         """The rows with these numbers (B, T) of each example's gradient of a table, (B, T, D)."""
         return jnp.take_along_axis(self.each(), rows[..., None], 1)
@@ -84,6 +99,21 @@ class ExampleGradients(abc.ABC):
         rows = self.each()
         rows = rows.reshape(len(rows), -1)
         return jnp.matmul(rows, rows.T, precision=jax.lax.Precision.HIGHEST)
+
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        """Σ g_i² of each number, in at least float32, summed over the axis `columns` of a `jax.vmap` too."""
+        like = jax.eval_shape(lambda own: own.each(), self)
+
+        def add(total: jax.Array, one: ExampleGradients) -> tuple[jax.Array, None]:
+            # One after the other: the gradients of all at once would be B parameters.
+            alone = jax.tree.map(lambda array: array[None], one)
+            return total + jnp.square(alone.each()[0]), None
+
+        return over(columns, lax.scan(add, jnp.zeros(like.shape[1:], like.dtype), self)[0])
+
+    def pairs(self) -> tuple[jax.Array, jax.Array] | None:
+        """x (B, T, D) and dy (B, T, F) if g_i = Σ_t x_itᵀ dy_it with the parameter as a matrix (D, F), else None."""
+        return None
 
     def __add__(self, other: "ExampleGradients") -> "ExampleGradients":
         """Those of a parameter that is used twice."""
@@ -118,6 +148,9 @@ class Each(ExampleGradients):
         total = jnp.sum(values, 0) if weights is None else jnp.tensordot(weights, values, 1)
         return total.astype(self.dtype)
 
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        return over(columns, jnp.sum(jnp.square(self.each()), 0))
+
     def each(self) -> jax.Array:
         return self.values.astype(jnp.promote_types(self.values.dtype, jnp.float32))
 
@@ -142,6 +175,9 @@ class Several(ExampleGradients):
     def each(self) -> jax.Array:
         return reduce(add, (use.each() for use in self.uses))
 
+    def along(self, direction: jax.Array) -> jax.Array:
+        return reduce(add, (use.along(direction) for use in self.uses))
+
     def at(self, rows: jax.Array) -> jax.Array:
         return reduce(add, (use.at(rows) for use in self.uses))
 
@@ -152,6 +188,11 @@ class Several(ExampleGradients):
         norms = [use.square_norms() for use in self.uses]
         pairs = ((a, b) for i, a in enumerate(self.uses) for b in self.uses[:i])
         return reduce(add, (*norms, *(2 * a.inner(b) for a, b in pairs)))
+
+
+def over(columns: str | None, value: jax.Array) -> jax.Array:
+    """The value, summed over the axis of this name if there is one."""
+    return value if columns is None else lax.psum(value, columns)
 
 
 def _uses(gradients: ExampleGradients) -> tuple[ExampleGradients, ...]:

@@ -4,11 +4,16 @@ from backprop_jax.harvest.clipping import clipped_sum
 from backprop_jax.harvest.norms import each_gradient, gram, square_norms, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients, per_example
 from backprop_jax.harvest.private import private_value_and_grad
+from backprop_jax.harvest.statistics import GradientStatistics, alignment, cosines, gradient_statistics
 
 __all__ = [
+    "GradientStatistics",
+    "alignment",
     "clipped_sum",
+    "cosines",
     "each_gradient",
     "example_gradients",
+    "gradient_statistics",
     "gram",
     "per_example",
     "private_value_and_grad",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients, static
+from backprop_jax.core.example_gradients import ExampleGradients, over, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 
 __all__ = ["Lookup"]
@@ -48,6 +48,12 @@ class Lookup(ExampleGradients):
     def each(self) -> jax.Array:
         return jax.vmap(self._scatter)(self.x, precise(self.dy))
 
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        same = self.x[:, :, None] == self.x[:, None, :]
+        rows = same.astype(jnp.float32) @ precise(self.dy)  # of g_i at x_it, met as often as the number is in the example
+        squares = jnp.square(rows) / jnp.sum(same, 2)[..., None]
+        return self._scatter(self.x, over(columns, squares))
+
     def astype(self, dtype: jax.typing.DTypeLike) -> "Lookup":
         return replace(self, dtype=jnp.dtype(dtype))
 
@@ -55,6 +61,9 @@ class Lookup(ExampleGradients):
         # Rows that no step looks up are zero here, so only the others of its rows matter.
         rows = other.at(jnp.maximum(self.x, 0))
         return jnp.sum(precise(self.dy) * rows, (1, 2))
+
+    def along(self, direction: jax.Array) -> jax.Array:
+        return jnp.sum(precise(self.dy) * direction[jnp.maximum(self.x, 0)], (1, 2))
 
     def at(self, rows: jax.Array) -> jax.Array:
         same = rows[:, :, None] == self.x[:, None, :]

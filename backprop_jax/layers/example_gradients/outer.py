@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, static
+from backprop_jax.core.example_gradients import ExampleGradients, over, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 from backprop_jax.layers.example_gradients.lookup import Lookup
 from backprop_jax.layers.rows import weight_gradient
@@ -65,6 +65,10 @@ class Outer(ExampleGradients):
         (x, dy), (x_other, dy_other) = self._precise(), other._precise()
         return jnp.sum((x @ x_other.mT) * (dy @ dy_other.mT), (1, 2))
 
+    def along(self, direction: jax.Array) -> jax.Array:
+        x, dy = self._precise()
+        return jnp.sum((x @ direction) * dy, (1, 2))
+
     def at(self, rows: jax.Array) -> jax.Array:
         x, dy = self._precise()
         return jnp.take_along_axis(x, rows[:, None], 2).mT @ dy
@@ -74,6 +78,15 @@ class Outer(ExampleGradients):
             return super().gram()
         x, dy = (array[:, 0] for array in self._precise())
         return (x @ x.T) * (dy @ dy.T)
+
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        if self.x.shape[1] > 1:
+            return super().square_sum(columns)
+        x, dy = (jnp.square(array[:, 0]) for array in self._precise())
+        return x.T @ over(columns, dy)
+
+    def pairs(self) -> tuple[jax.Array, jax.Array]:
+        return self.x, self.dy
 
     def _precise(self) -> tuple[jax.Array, jax.Array]:
         return precise(self.x), precise(self.dy)

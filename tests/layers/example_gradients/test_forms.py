@@ -77,13 +77,14 @@ MAKERS = {
 def test_tells_what_the_gradients_themselves_tell(make: Callable) -> None:
     gradients, values = make()
     rows = values.reshape(B, -1)
-    weights = _draw(9, B)
+    weights, direction = _draw(9, B), _draw(10, *values.shape[1:])
     assert gradients.examples == B and gradients.stacked == 0 and gradients.layers == ()
     expected = {
         "each": (gradients.each(), values),
         "sum": (gradients.sum(), values.sum(0)),
         "weighted": (gradients.sum(weights), np.tensordot(weights, values, 1)),
         "square_norms": (gradients.square_norms(), np.sum(rows * rows, 1)),
+        "along": (gradients.along(direction), rows @ direction.ravel()),
         "gram": (gradients.gram(), rows @ rows.T),
     }
     for name, (ours, theirs) in expected.items():
