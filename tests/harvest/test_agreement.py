@@ -64,9 +64,10 @@ def test_angles_and_alignment(found) -> None:
 
 def test_alike_examples_have_no_variance_and_one_example_is_refused(found) -> None:
     _, _, begun = found
+    params, state = begun
     same = tuple(np.repeat(part[:1], B, 0) for part in BATCH)
-    _, statistics = jax.jit(gradient_statistics(OBJECTIVE))(*begun, same)
+    _, statistics = jax.jit(gradient_statistics(OBJECTIVE))(params, state, same)
     assert 0 <= statistics.variance < 1e-6 * statistics.square_norm
     np.testing.assert_array_equal(cosines(jnp.zeros((2, 2))), 0)
     with pytest.raises(ValueError, match="2 examples or more, not from 1"):
-        gradient_statistics(OBJECTIVE)(*begun, tuple(part[:1] for part in BATCH))
+        gradient_statistics(OBJECTIVE)(params, state, tuple(part[:1] for part in BATCH))
