@@ -9,10 +9,12 @@ from backprop_jax.data.image_folders import image_folder
 from backprop_jax.data.memory_tasks import adding_problem, copy_task
 from backprop_jax.data.mnist5k import mnist5k
 from backprop_jax.data.normalization import ChannelStatistics, channel_statistics, normalize
+from backprop_jax.data.poisson_batches import PoissonBatch, poisson_batches
 from backprop_jax.data.split import split
 from backprop_jax.data.text import (
     BytePairVocabulary,
     CharacterVocabulary,
+    HiddenWords,
     NgramModel,
     PackedTokens,
     ParallelParts,
@@ -49,11 +51,13 @@ __all__ = [
     "ChannelStatistics",
     "CharacterVocabulary",
     "Examples",
+    "HiddenWords",
     "ImageDataset",
     "NgramModel",
     "PackedTokens",
     "ParallelParts",
     "ParallelText",
+    "PoissonBatch",
     "SentencePairs",
     "TextDataset",
     "TextExamples",
@@ -78,6 +82,7 @@ __all__ = [
     "number_phrases",
     "number_translations",
     "pack_sequences",
+    "poisson_batches",
     "python_docs",
     "random_windows",
     "read_parallel",

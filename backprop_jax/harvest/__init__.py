@@ -5,6 +5,7 @@ from backprop_jax.harvest.clipping import clipped_sum
 from backprop_jax.harvest.fused_update import FusedTraining, FusedUpdate, PreviousNorm, TwoPasses, fused_update
 from backprop_jax.harvest.norms import each_gradient, gram, square_norms, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients, per_example
+from backprop_jax.harvest.privacy import noise_for, privacy_spent
 from backprop_jax.harvest.private import private_value_and_grad
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "fused_update",
     "gradient_statistics",
     "gram",
+    "noise_for",
     "per_example",
+    "privacy_spent",
     "private_value_and_grad",
     "square_norms",
     "weighted_sum",
