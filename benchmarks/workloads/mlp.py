@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
-__all__ = ["WORKLOAD", "make_task"]
+__all__ = ["WIDTHS", "WORKLOAD", "layers_of", "make_task", "named_leaves", "torch_model"]
 
 WIDTHS = (784, 1024, 1024, 10)
 LEARNING_RATE = 1e-3
@@ -45,11 +45,11 @@ def _away_from_kinks(weights: Mapping[str, np.ndarray], x: np.ndarray) -> np.nda
     return away
 
 
-def _layers(task: Task) -> list[tuple[np.ndarray, np.ndarray]]:
+def layers_of(task: Task) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(task.weights[f"w{layer}"], task.weights[f"b{layer}"]) for layer in range(1, len(task.weights) // 2 + 1)]
 
 
-def _named(layers: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+def named_leaves(layers: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return {f"{kind}{number}": leaf for number, (w, b) in enumerate(layers, 1) for kind, leaf in (("w", w), ("b", b))}
 
 
@@ -70,14 +70,14 @@ def _with_our_forward(task: Task, differentiate: Callable) -> JaxProgram:
     from benchmarks.jax_training import training
 
     layers, params = [], []
-    for w, b in _layers(task):
+    for w, b in layers_of(task):
         layers += [bp.Dense(b.size), bp.ReLU()]
         params += [{"w": w, "b": b}, ()]
     model = bp.chain(*layers[:-1])  # no ReLU after the last one
     objective = bp.supervised(model, bp.losses.CrossEntropy())
 
     def named(gradient):
-        return _named((entry["w"], entry["b"]) for entry in gradient[::2])
+        return named_leaves((entry["w"], entry["b"]) for entry in gradient[::2])
 
     return training(
         differentiate(objective),
@@ -106,7 +106,7 @@ def _flax(task: Task, checkpoint: Callable) -> JaxProgram:
 
     from benchmarks.jax_training import stateless, training
 
-    layers = _layers(task)
+    layers = layers_of(task)
 
     class MLP(linen.Module):
         @linen.compact
@@ -122,7 +122,7 @@ def _flax(task: Task, checkpoint: Callable) -> JaxProgram:
 
     def named(gradient):
         dense = [gradient["params"][f"Dense_{index}"] for index in range(len(layers))]
-        return _named((entry["kernel"], entry["bias"]) for entry in dense)
+        return named_leaves((entry["kernel"], entry["bias"]) for entry in dense)
 
     params = {"params": {f"Dense_{index}": {"kernel": w, "bias": b} for index, (w, b) in enumerate(layers)}}
     return training(stateless(loss), optax.adam(LEARNING_RATE), optax.apply_updates, params, named)
@@ -135,7 +135,7 @@ def equinox(task: Task) -> JaxProgram:
 
     from benchmarks.jax_training import stateless, training
 
-    layers = _layers(task)
+    layers = layers_of(task)
     (inputs, width), outputs = layers[0][0].shape, layers[-1][1].size
     model = eqx.nn.MLP(inputs, outputs, width, depth=len(layers) - 1, key=jax.random.key(0))
 
@@ -151,7 +151,7 @@ def equinox(task: Task) -> JaxProgram:
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
     def named(gradient):
-        return _named((layer.weight.T, layer.bias) for layer in gradient.layers)
+        return named_leaves((layer.weight.T, layer.bias) for layer in gradient.layers)
 
     return training(stateless(loss), optax.adam(LEARNING_RATE), optax.apply_updates, params, named)
 
@@ -164,19 +164,27 @@ def torch_compile(task: Task) -> TorchProgram:
     return _torch(task, compiled=True)
 
 
-def _torch(task: Task, compiled: bool) -> TorchProgram:
+def torch_model(task: Task) -> Any:
+    """The module with the Task's weights."""
     import torch
 
-    from benchmarks.torch_training import training
-
-    layers = _layers(task)
+    layers = layers_of(task)
     modules: list[torch.nn.Module] = []
     for w, _ in layers:
         modules += [torch.nn.Linear(*w.shape), torch.nn.ReLU()]
     model = torch.nn.Sequential(*modules[:-1])
     with torch.no_grad():
-        for parameter, (_, leaf) in zip(model.parameters(), _named(layers).items(), strict=True):
+        for parameter, (_, leaf) in zip(model.parameters(), named_leaves(layers).items(), strict=True):
             parameter.copy_(torch.from_numpy(leaf.T))
+    return model
+
+
+def _torch(task: Task, compiled: bool) -> TorchProgram:
+    import torch
+
+    from benchmarks.torch_training import training
+
+    model = torch_model(task)
     x, labels = (torch.from_numpy(array) for array in task.batch)
     labels = labels.long()
 
@@ -184,7 +192,7 @@ def _torch(task: Task, compiled: bool) -> TorchProgram:
         return torch.nn.functional.cross_entropy(model(x), labels)
 
     def named(gradient):
-        return _named((weight.T, bias) for weight, bias in zip(gradient[::2], gradient[1::2], strict=True))
+        return named_leaves((weight.T, bias) for weight, bias in zip(gradient[::2], gradient[1::2], strict=True))
 
     # The fastest of PyTorch's three forms of Adam on CPU: with foreach or the plain loop a step takes longer.
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=True)
