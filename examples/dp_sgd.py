@@ -3,9 +3,9 @@
     pip install 'backprop-jax[cli,privacy]'
     python examples/dp_sgd.py [--epsilons 1 3 8] [--plot privacy.png]
 
-A classifier of digits learns from the clipped gradients of single examples, with noise. The smaller epsilon is, the less
-an attacker who sees the trained network can be surer than before that a given image was in the training data: by a
-factor of exp(epsilon) at most. It prints, as training goes on, the privacy spent beside the accuracy on held-out digits.
+A classifier of digits learns from the clipped gradients of single examples, with noise. Who sees the trained network
+can be surer than before that a given image was in the training data, but by a factor of exp(epsilon) at most. It
+prints, as training goes on, the privacy spent beside the accuracy on held-out digits.
 """
 
 import argparse
@@ -32,7 +32,7 @@ optimizer = optim.adam(optim.cosine_decay_schedule(0.02, flags.steps))
 
 
 def run(epsilon: float) -> list[tuple[float, float]]:
-    """The privacy spent and the accuracy on validation data along the way; infinite epsilon is neither clip nor noise."""
+    """The privacy spent and the accuracy on validation data along the way. With infinite epsilon nothing is private."""
     private = epsilon < float("inf")
     noise = harvest.noise_for(epsilon, RATE, flags.steps, DELTA) if private else 0.0
     gradient = harvest.private_value_and_grad(objective, CLIP if private else 1e9, noise, batch_size=RATE * count)

@@ -16,6 +16,7 @@ SHORT = {
     "bert.py": ["--epochs", "1", "--labels", "200", "--width", "32"],
     "batch_norm_and_learning_rate.py": ["--steps", "20"],
     "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
+    "dp_sgd.py": ["--epsilons", "8", "--steps", "60"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
     "finetune_lora.py": ["--steps", "40", "--width", "64"],
@@ -29,6 +30,7 @@ NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no 
 SAYS = {  # what must be in the output
     "bert.py": r"test sentences right: pre-trained (4[5-9]|[5-9]\d)\.\d%, from scratch (4[5-9]|[5-9]\d)\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
+    "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*epsilon inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"before [34]\.\d{3}, after [23]\.\d{3}; put together it is the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-4]\.\d{3}",  # where guessing has 6
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
@@ -61,6 +63,7 @@ def test_example(example: str, tmp_path: Path) -> None:
         ("bert.py", ["--labels", "99"], "--labels 100 to 7397"),
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
+        ("dp_sgd.py", ["--epsilons", "0"], "--epsilons above 0"),
         ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),
         ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
