@@ -30,7 +30,7 @@ NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no 
 SAYS = {  # what must be in the output
     "bert.py": r"test sentences right: pre-trained (4[5-9]|[5-9]\d)\.\d%, from scratch (4[5-9]|[5-9]\d)\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
-    "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*epsilon inf, .*: test accuracy [89]\d",
+    "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"before [34]\.\d{3}, after [23]\.\d{3}; put together it is the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-4]\.\d{3}",  # where guessing has 6
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
