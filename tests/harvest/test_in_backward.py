@@ -12,7 +12,8 @@ from backprop_jax import losses
 from backprop_jax.harvest import ReverseGradient, clip_layers, freeze, pcgrad, reconciled_value_and_grad
 from backprop_jax.harvest.selecting import replace_selected
 
-MODEL = bp.chain(body=bp.chain(bp.Dense(5), bp.Tanh(), bp.Dense(4), bp.Tanh()), head=bp.Dense(3))
+BODY = bp.chain(bp.Dense(5), bp.Tanh(), bp.Dense(4), bp.Tanh())
+MODEL = bp.chain(body=BODY, head=bp.Dense(3))
 RANDOM = np.random.default_rng(0)
 BATCH = RANDOM.standard_normal((6, 4)).astype(np.float32), RANDOM.integers(0, 3, 6)
 
@@ -55,7 +56,7 @@ def test_frozen_layers_have_no_gradient_and_cost_nothing(begun, gradient) -> Non
 
     def products(model: bp.Layer) -> int:
         lowered = jax.jit(bp.value_and_grad(bp.supervised(model, losses.CrossEntropy()))).lower(*begun, BATCH)
-        return lowered.compile().as_text().count(" dot(")
+        return (lowered.compile().as_text() or "").count(" dot(")
 
     # Each of the three products of the forward pass has two in the backward pass, but the first, whose x is data, and
     # biases one: of the frozen ones only the forward is left.
@@ -63,9 +64,7 @@ def test_frozen_layers_have_no_gradient_and_cost_nothing(begun, gradient) -> Non
 
 
 def test_a_gradient_is_reversed(begun, gradient) -> None:
-    reversed_model = bp.chain(
-        body=bp.chain(*MODEL.children.layers[0].children.layers), turn=ReverseGradient(0.5), head=bp.Dense(3)
-    )
+    reversed_model = bp.chain(body=BODY, turn=ReverseGradient(0.5), head=bp.Dense(3))
     params, state = begun
     found = _gradient(reversed_model, (params | {"turn": ()}, state | {"turn": ()}))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, -0.5 * b, rtol=1e-5), found["body"], gradient["body"])
