@@ -200,6 +200,7 @@ __all__ = [
     "first",
     "fold_batch_norm",
     "from_function",
+    "harvest",
     "initializers",
     "lora",
     "losses",

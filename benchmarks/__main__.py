@@ -23,6 +23,7 @@ they take turns, one process a framework, in an order that changes from round to
 EPILOG = """\
 median_ms  median over the rounds of the time of a step        spread  interquartile range over the median
 ratio      time of ours over the contestant's: the median of the ratios of each round; below 1, ours is faster
+share      of the machine's rate: a step's products of matrices over its time and over the rate of a large product
 
 exit status: 0 published; 1 contestants disagree, or a worker failed; 2 wrong use; 3 the machine is not quiet
 """
@@ -59,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("workload", metavar="WORKLOAD", nargs="?", help=f"what to compute: {', '.join(workload.names())}")
     add("--contestants", metavar="A,B", help="only these (default: all that the workload has and that are installed)")
+    add("--cases", metavar="TEXT", help="only those whose names contain this (default: all)")
     add("--repeats", metavar="N", type=int, default=20, help="rounds; in each, everyone has a turn (default: 20)")
     add("--json", metavar="FILE", type=Path, help="write all figures here")
     add("--markdown", metavar="FILE", type=Path, help="write the table, which is printed in any case, here as well")
@@ -90,6 +92,8 @@ def run(options: argparse.Namespace) -> None:
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise UsageError(f"cannot write {path}")
     chosen = workload.load(options.workload)
+    if options.cases:
+        chosen = chosen.only(options.cases)
     asked = [name.strip() for name in options.contestants.split(",")] if options.contestants else None
     names, left_out = select(chosen, asked)
     for name, lacks in left_out.items():
@@ -99,12 +103,12 @@ def run(options: argparse.Namespace) -> None:
     refuse(reasons, options.allow_noise)
     frameworks = dict.fromkeys(CONTESTANTS[name].framework for name in names)
     with workers(frameworks, chosen) as benches:
-        results = measure(chosen, names, benches, options.repeats, say)
+        results, failed = measure(chosen, names, benches, options.repeats, say)
         neighbours = {framework: worker.neighbours() for framework, worker in benches.items()}
     reasons += noise.disturbed(results, neighbours)
     refuse(reasons, options.allow_noise)
 
-    document = report.document(chosen, results, left_out, reasons)
+    document = report.document(chosen, results, left_out | failed, reasons)
     table = report.markdown(document)
     print(table, end="", flush=True)  # before anything can go wrong with a file
     if options.json:

@@ -4,9 +4,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["CHECKED_STEPS", "Bench", "Costs", "Evidence"]
+__all__ = ["CHECKED_STEPS", "MATMUL_SIZE", "MATMUL_TRIES", "Bench", "Costs", "Evidence"]
 
 CHECKED_STEPS = 4  # the loss of the fourth step is the loss after three updates
+MATMUL_SIZE, MATMUL_TRIES = 2048, 3  # rows and columns: 17 GFLOP, which no cache's size and no start-up time distorts
 
 
 class Costs(NamedTuple):
@@ -45,6 +46,10 @@ class Bench(Protocol):
         """What a compiled contestant computes from the initial weights."""
         ...
 
-    def turn(self, name: str, steps: int) -> float:
+    def turn(self, name: str, steps: int, warm_up: bool = True) -> float:
         """Seconds that some steps take from the initial weights, after one step to fill caches and wake threads."""
+        ...
+
+    def matmul_rate(self) -> float:
+        """Floating-point operations a second of a large product of matrices: the best of a few."""
         ...

@@ -19,6 +19,7 @@ class Contestant:
     meaning: str
     packages: tuple[str, ...] = ()  # beside those that backprop_jax itself needs
     extra: str = ""  # the extra of backprop-jax that installs them
+    may_fail: bool = False  # to compile: it is then left out with the reason, and the others go on
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
@@ -30,9 +31,14 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "equinox": Contestant("jax", "equinox + optax", ("equinox", "optax"), "bench"),
     "ours_block": Contestant("jax", "backprop_jax, which saves the inputs of blocks and computes the rest again"),
     "ours_flat": Contestant("jax", "backprop_jax, with parameters, gradients and state packed by optim.flat"),
+    "ours_plain": Contestant("jax", "backprop_jax, the step without what the workload adds to it"),
+    "ours_tenth": Contestant("jax", "backprop_jax, with what the workload adds at every tenth step only"),
+    "vmap_grad": Contestant("jax", "jax.vmap of jax.value_and_grad: the gradient of each example"),
     "optax": Contestant("jax", "optax", ("optax",), "bench"),
     "torch_eager": Contestant("torch", "PyTorch, eager", ("torch",), "torch"),
-    "torch_compile": Contestant("torch", "PyTorch, torch.compile", ("torch",), "torch"),
+    "torch_compile": Contestant("torch", "PyTorch, torch.compile", ("torch",), "torch", may_fail=True),
+    "backpack": Contestant("torch", "BackPACK", ("torch", "backpack"), "torch"),
+    "opacus": Contestant("torch", "Opacus, ghost clipping", ("torch", "opacus"), "torch"),
     "torch_foreach": Contestant("torch", "PyTorch's optimizer with foreach=True", ("torch",), "torch"),
     "torch_fused": Contestant("torch", "PyTorch's optimizer with fused=True", ("torch",), "torch"),
 }

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.bench import CHECKED_STEPS, Costs, Evidence
+from benchmarks.bench import CHECKED_STEPS, MATMUL_SIZE, MATMUL_TRIES, Costs, Evidence
 from benchmarks.workload import JaxProgram, Task, Workload
 
 __all__ = ["JaxBench"]
@@ -50,14 +50,26 @@ class JaxBench:
             losses.append(float(step_loss))
         return Evidence(float(loss), {leaf: np.asarray(gradient) for leaf, gradient in gradients.items()}, losses)
 
-    def turn(self, name: str, steps: int) -> float:
+    def turn(self, name: str, steps: int, warm_up: bool = True) -> float:
         step, batch = self._steps[name], self._batch
-        carry, loss = jax.block_until_ready(step(self._fresh_carry(name), batch))
+        carry, loss = jax.block_until_ready(self._fresh_carry(name)), None
+        if warm_up:
+            carry, loss = jax.block_until_ready(step(carry, batch))
         start = time.perf_counter()
         for _ in range(steps):
             carry, loss = step(carry, batch)
         jax.block_until_ready((carry, loss))
         return time.perf_counter() - start
+
+    def matmul_rate(self) -> float:
+        matrix = jnp.full((MATMUL_SIZE, MATMUL_SIZE), 0.5)
+        jnp.matmul(matrix, matrix).block_until_ready()  # compiled, threads awake
+        times = []
+        for _ in range(MATMUL_TRIES):
+            start = time.perf_counter()
+            jnp.matmul(matrix, matrix).block_until_ready()
+            times.append(time.perf_counter() - start)
+        return 2 * MATMUL_SIZE**3 / min(times)
 
     def _fresh_carry(self, name: str) -> Any:
         """The first carry, copied, for a step destroys what it is given.

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Summary", "ratio", "summarize"]
+__all__ = ["Summary", "ratio", "share", "summarize"]
 
 
 class Summary(NamedTuple):
@@ -33,3 +33,11 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     Paired by round, because a slow drift of the machine's clock falls on both and cancels.
     """
     return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
+def share(flops: int, seconds: Sequence[float], rates: Sequence[float]) -> float:
+    """What a step makes of the machine: its products over its time and over the rate of a large product.
+
+    The median over the rounds, in each of which the rate was measured anew: a clock's drift falls on both.
+    """
+    return statistics.median(flops / (taken * rate) for taken, rate in zip(seconds, rates, strict=True))

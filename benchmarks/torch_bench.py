@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.bench import CHECKED_STEPS, Costs, Evidence
+from benchmarks.bench import CHECKED_STEPS, MATMUL_SIZE, MATMUL_TRIES, Costs, Evidence
 from benchmarks.workload import Task, TorchProgram, Workload
 
 __all__ = ["TorchBench"]
@@ -50,16 +50,24 @@ class TorchBench:
         losses = [program.step().item() for _ in range(CHECKED_STEPS)]
         return Evidence(loss.item(), {leaf: gradient.numpy() for leaf, gradient in gradients.items()}, losses)
 
-    def turn(self, name: str, steps: int) -> float:
+    def turn(self, name: str, steps: int, warm_up: bool = True) -> float:
         program = self._programs[name]
         program.reset()
-        program.step()
+        if warm_up:
+            program.step()
         start = time.perf_counter()
         for _ in range(steps):
             program.step()
         seconds = time.perf_counter() - start
         time.sleep(SETTLE_SECONDS)
         return seconds
+
+    def matmul_rate(self) -> float:
+        matrix = torch.full((MATMUL_SIZE, MATMUL_SIZE), 0.5)
+        torch.mm(matrix, matrix)  # threads awake
+        seconds = min(_seconds(lambda: torch.mm(matrix, matrix)) for _ in range(MATMUL_TRIES))
+        time.sleep(SETTLE_SECONDS)
+        return 2 * MATMUL_SIZE**3 / seconds
 
 
 def _seconds(step: Callable[[], object]) -> float:

@@ -13,7 +13,18 @@ import numpy as np
 from benchmarks.leaves import fill, named
 from benchmarks.workload import JaxProgram, Task
 
-__all__ = ["LEARNING_RATE", "WEIGHT_DECAY", "Block", "block_shapes", "dense", "draw", "norm", "our_training", "waves"]
+__all__ = [
+    "LEARNING_RATE",
+    "WEIGHT_DECAY",
+    "Block",
+    "block_flops",
+    "block_shapes",
+    "dense",
+    "draw",
+    "norm",
+    "our_training",
+    "waves",
+]
 
 LEARNING_RATE, WEIGHT_DECAY = 3e-4, 0.1
 
@@ -61,6 +72,20 @@ def dense(name: str, rows: int, columns: int, *stack: int) -> Shapes:
 
 def norm(name: str, width: int, *stack: int) -> Shapes:
     return {f"{name}/scale": (*stack, width), f"{name}/shift": (*stack, width)}
+
+
+def block_flops(block: Block, layers: int, batch: int, steps: int, memory: int = 0) -> int:
+    """Of the matrix products of a training step in a stack of blocks.
+
+    A product (M, K) (K, N) takes 2 M N K, and two more of this size give its two gradients. Of causal attention only
+    the pairs count that are seen, at or below the diagonal, though the contestants calculate more of them.
+    """
+    width, tokens = block.width, batch * steps
+    pairs = batch * (steps * (steps + 1) // 2 if block.causal else steps * steps)
+    products = tokens * (4 * width * width + 2 * width * block.hidden) + 2 * pairs * width
+    if block.cross:
+        products += 2 * (tokens + batch * memory) * width * width + 2 * tokens * memory * width
+    return 3 * 2 * layers * products
 
 
 def draw(shapes: Mapping[str, tuple[int, ...]], random: np.random.Generator) -> dict[str, np.ndarray]:

@@ -50,8 +50,11 @@ class Worker:
     def check(self, name: str) -> Evidence:
         return self._call("check", name)
 
-    def turn(self, name: str, steps: int) -> float:
-        return self._call("turn", name, steps)
+    def turn(self, name: str, steps: int, warm_up: bool = True) -> float:
+        return self._call("turn", name, steps, warm_up)
+
+    def matmul_rate(self) -> float:
+        return self._call("matmul_rate")
 
     def neighbours(self) -> float | None:
         """The share of the cores at hand that other processes used during its turns, other workers included."""

@@ -5,7 +5,7 @@ framework: import jax, torch and the rest inside the builders.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
@@ -60,6 +60,15 @@ class Workload:
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)  # contestant: cases that make no sense for it
     gradient_tolerance: float = GRADIENT_TOLERANCE  # relative, of each leaf: wider only for a reason that is told
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # title: cases whose ratios are averaged as well
+    flops: Mapping[str, int] = field(default_factory=dict)  # case: of the matrix products that a step needs
+    lengths: Mapping[str, int] = field(default_factory=dict)  # case: of the sequence, by which memory is divided
+
+    def only(self, text: str) -> "Workload":
+        """With only those cases whose names contain the text."""
+        cases = {case: make for case, make in self.cases.items() if text in case}
+        if not cases:
+            raise UsageError(f"{self.name} has no case with {text!r} in its name: choose from {'; '.join(self.cases)}")
+        return replace(self, cases=cases)
 
     def present(self, case: str, names: Sequence[str]) -> list[str]:
         """Those of the contestants `names` that take part in a case."""

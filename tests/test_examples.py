@@ -21,6 +21,7 @@ SHORT = {
     "digits_mlp.py": ["--epochs", "1"],
     "finetune_lora.py": ["--steps", "40", "--width", "64"],
     "gpt.py": ["--seconds", "2", "--width", "64", "--characters", "40000"],
+    "kfac_vs_adam.py": ["--steps", "20"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
     "transfer.py": ["--epochs", "1"],
@@ -33,6 +34,7 @@ SAYS = {  # what must be in the output
     "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"before [34]\.\d{3}, after [23]\.\d{3}; put together it is the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-4]\.\d{3}",  # where guessing has 6
+    "kfac_vs_adam.py": r"(?s)Adam .*K-FAC .*20: 0\.[3-7]",
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
     "transfer.py": "bit for bit: True",
@@ -66,6 +68,7 @@ def test_example(example: str, tmp_path: Path) -> None:
         ("dp_sgd.py", ["--epsilons", "0"], "--epsilons above 0"),
         ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),
         ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
+        ("kfac_vs_adam.py", ["--steps", "9"], "--steps 10 or more"),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),
         ("sentiment.py", ["--seed", "-1"], "--seed 0 or more"),

@@ -40,6 +40,14 @@ def test_the_sequences(blocks: list[str]) -> None:
     assert not y.x[1, 3:].any()
 
 
+def test_a_step_that_goes_wrong(blocks: list[str], capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks if "with_taps" in block)
+    exec(block, {})
+    assert "first not finite: 3, forward" in capsys.readouterr().out
+    assert (tmp_path / "step.safetensors").is_file()
+
+
 def test_the_others_run(blocks: list[str], capsys) -> None:
     """The optimizers, and the images, whose two models agree on what the augmentation gives."""
     names: dict = {"jax": jax, "bp": bp}

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from backprop_jax.cli.flags import PROGRAM, Generate, TrainDigits, TrainGPT, TrainImages, TrainText, parse
+from backprop_jax.cli.flags import PROGRAM, Generate, Replay, TrainDigits, TrainGPT, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
@@ -39,6 +39,7 @@ def _run(argv: Sequence[str] | None) -> int:
             raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
 
         from backprop_jax.cli.generate import generate
+        from backprop_jax.cli.replay import replay
         from backprop_jax.cli.train_digits import train_digits
         from backprop_jax.cli.train_gpt import train_gpt
         from backprop_jax.cli.train_images import train_images
@@ -56,6 +57,8 @@ def _run(argv: Sequence[str] | None) -> int:
                     return train_gpt(flags)
                 case Generate() as flags:
                     return generate(flags)
+                case Replay() as flags:
+                    return replay(flags)
         finally:
             sys.stdout.flush()
     except Refused as refused:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from backprop_jax.cli.refused import Refused
+from backprop_jax.cli.replay_flags import Replay
 from backprop_jax.cli.text_flags import Generate, TrainGPT, TrainText
 
-__all__ = ["PROGRAM", "Generate", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
+__all__ = ["PROGRAM", "Generate", "Replay", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
 
 PROGRAM = "backprop-jax"
 
@@ -137,7 +138,7 @@ class TrainImages:
     compilation a layer, minutes for the deep models."""
 
 
-Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate
+Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate | Replay
 
 _at_least_0: Callable[[float], bool] = lambda value: 0 <= value < math.inf
 _at_least_1: Callable[[float], bool] = lambda value: 1 <= value < math.inf
@@ -171,6 +172,7 @@ RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 def parse(argv: Sequence[str] | None) -> Flags:
     """The flags. What tyro draws as a box of several lines becomes the one line of `Refused`."""
+    from tyro.conf import PositionalRequiredArgs, configure
     from tyro.extras import SubcommandApp
 
     train = SubcommandApp()
@@ -181,6 +183,7 @@ def parse(argv: Sequence[str] | None) -> Flags:
     app = SubcommandApp()
     app.command(train, name="train")
     app.command(name="generate")(Generate)
+    app.command(name="replay")(configure(PositionalRequiredArgs)(Replay))
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

@@ -7,6 +7,7 @@ import jax
 
 from backprop_jax.combinators.parallel import Parallel
 from backprop_jax.combinators.recurrent import Recurrent
+from backprop_jax.combinators.with_backward import WithBackward
 from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.cotangents import add
@@ -61,7 +62,7 @@ class Bidirectional(Layer):
     layer: Parallel
 
     def __post_init__(self) -> None:
-        parts = [_unwatched(part) for part in self.layer.children.layers]
+        parts = self._parts
         carries = [part.carry if isinstance(part, Recurrent) else None for part in parts]
         if carries.count("input") == 1:
             raise ValueError(f"bidirectional needs carry='input' in both layers or in none: {self}")
@@ -110,8 +111,12 @@ class Bidirectional(Layer):
 
     @property
     def _has_carries(self) -> bool:
-        parts = map(_unwatched, self.layer.children.layers)
-        return all(isinstance(part, Recurrent) and part.carry == "input" for part in parts)
+        return all(isinstance(part, Recurrent) and part.carry == "input" for part in self._parts)
+
+    @property
+    def _parts(self) -> list[Layer]:
+        """The two layers as they were before their backward was replaced."""
+        return [part.layer if isinstance(part, WithBackward) else part for part in self.layer.children.layers]
 
     def _inputs(self, x: PyTree) -> PyTree:
         """The input of each layer."""

@@ -41,7 +41,7 @@ def pull(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[P
     if not leaves:
         return None, None
     traced = any(isinstance(leaf, Tracer) for leaf in leaves)
-    return (_backward if traced else type(layer).backward)(layer, params, residuals, dy)
+    return _backward(layer, params, residuals, dy) if traced else layer.backward(params, residuals, dy)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -13,7 +13,17 @@ from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 
-__all__ = ["BackwardPerExample", "Each", "ExampleGradients", "PerExampleForm", "Several", "over", "static", "summed"]
+__all__ = [
+    "BackwardPerExample",
+    "Each",
+    "ExampleGradients",
+    "PerExampleForm",
+    "Several",
+    "once",
+    "over",
+    "static",
+    "summed",
+]
 
 
 @runtime_checkable
@@ -193,6 +203,14 @@ class Several(ExampleGradients):
 def over(columns: str | None, value: jax.Array) -> jax.Array:
     """The value, summed over the axis of this name if there is one."""
     return value if columns is None else lax.psum(value, columns)
+
+
+def once(columns: str | None, value: jax.Array) -> jax.Array:
+    """The value, known to be the same along the axis of this name, without the axis.
+
+    Also where `in_order` has tied it to one that differs along the axis.
+    """
+    return value if columns is None else lax.pmax(value, columns)
 
 
 def _uses(gradients: ExampleGradients) -> tuple[ExampleGradients, ...]:

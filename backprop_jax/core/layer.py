@@ -35,14 +35,18 @@ class Layer(abc.ABC):
     A layer may have a fourth method: see `OutputAgain`.
 
     A layer `is_wiring` if its backward hands on, unopened, what its sub-layers' backwards give for their parameters.
-    Then something else may stand there: see `backprop_jax.harvest`. One that `mixes_examples` makes an example's output
-    of other examples too.
+    Then something else may stand there: see `backprop_jax.harvest`. A layer that opens some may name in `hands_on` the
+    fields whose layers it treats so, and in `adds_up` those whose gradients it adds to others of the same parameter, as
+    those of a tied table, which may be `ExampleGradients`. One that `mixes_examples` makes an example's output of other
+    examples too.
 
     State is whatever changes without a gradient: running statistics, PRNG keys, caches. A layer is abstract or final:
     to change one method, wrap it.
     """
 
     is_wiring: ClassVar[bool] = False
+    hands_on: ClassVar[tuple[str, ...]] = ()
+    adds_up: ClassVar[tuple[str, ...]] = ()
 
     @property
     def mixes_examples(self) -> bool:

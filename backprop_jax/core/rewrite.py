@@ -27,16 +27,22 @@ def rewrite_with_path(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
 
 
 def rewrite_leaves(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
-    """The layer with `fn(path, leaf)` in place of every layer in it that is no wiring; what these hold is not met."""
+    """The layer with `fn(path, leaf)` in place of every layer in it that is no wiring; what these hold is not met.
 
-    def replaced(path: str, part: Layer) -> Layer:
-        return part if part.is_wiring else fn(path, part)
+    Of a layer that `hands_on` or `adds_up` the gradients of some of its layers it is these that are met.
+    """
 
-    return _rewrite(layer, "", replaced, lambda part: part.is_wiring)
+    def enters(part: Layer) -> bool | tuple[str, ...]:
+        return part.is_wiring or (*part.hands_on, *part.adds_up)
+
+    return _rewrite(layer, "", lambda path, part: part if enters(part) else fn(path, part), enters)
 
 
 def _rewrite(
-    layer: Layer, path: str, fn: Callable[[str, Layer], Layer], enters: Callable[[Layer], bool]
+    layer: Layer,
+    path: str,
+    fn: Callable[[str, Layer], Layer],
+    enters: Callable[[Layer], bool | tuple[str, ...]],  # True: all fields
 ) -> Layer:
     def join(name: str) -> str:
         return f"{path}/{name}" if path else name
@@ -50,9 +56,11 @@ def _rewrite(
             return tuple(part(f"{name}/{number}", entry) for number, entry in enumerate(value))
         return value
 
-    if not enters(layer):
+    entered = enters(layer)
+    if not entered:
         return fn(path, layer)
-    fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
+    names = [field.name for field in dataclasses.fields(layer) if field.init] if entered is True else entered
+    fields = {name: getattr(layer, name) for name in names}
     rewritten = {name: part(name, value) for name, value in fields.items()}
     return fn(path, dataclasses.replace(layer, **rewritten))
 

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -81,27 +82,29 @@ def summarize(model: Layer, x: PyTree) -> ModelSummary:
 def record_calls(model: Layer, observe: Callable[..., None]) -> Layer:
     """The model with `observe(path, layer, params, state, x, y)` called at each forward of a layer that holds none.
 
-    A recurrent cell is no such layer: what holds it calls more than its forward, and is observed in its place. An
-    observer is told of tracers where the model is traced.
+    A recurrent cell is no such layer: what holds it calls more than its forward, and is observed in its place.
     """
 
     def watch(path: str, layer: Layer) -> Layer:
         parts = _parts(layer)
         holds_cell = any(_is_cell(part) for part in parts)
-        if _is_cell(layer) or (parts and not holds_cell):
-            return layer
-
-        def forward(params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-            y, new_state, residuals = layer.forward(params, state, x)
-            observe(path, layer, params, state, x, y)
-            return y, new_state, residuals
-
-        # Not a wrapper: what holds it may ask for its class and its fields.
-        watched = copy.copy(layer)
-        object.__setattr__(watched, "forward", forward)
-        return watched
+        return layer if _is_cell(layer) or (parts and not holds_cell) else observed(layer, partial(observe, path))
 
     return rewrite_with_path(model, watch)
+
+
+def observed(layer: Layer, observe: Callable[..., None]) -> Layer:
+    """The layer with `observe(layer, params, state, x, y)` called at each forward, of tracers where it is traced."""
+
+    def forward(params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        y, new_state, residuals = layer.forward(params, state, x)
+        observe(layer, params, state, x, y)
+        return y, new_state, residuals
+
+    # Not a wrapper: what holds the layer may ask for its class and its fields.
+    same = copy.copy(layer)
+    object.__setattr__(same, "forward", forward)
+    return same
 
 
 def _parts(layer: Layer | Children) -> list[Layer | Children]:

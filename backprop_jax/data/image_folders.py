@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.class_folders import ImageFile, files_by_class, find_parts, sub_folders
 from backprop_jax.data.image_dataset import Examples, ImageDataset
 from backprop_jax.data.image_file import read_image
 from backprop_jax.data.split import draw
-from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["image_folder"]
 

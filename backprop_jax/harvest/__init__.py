@@ -1,7 +1,22 @@
 """What only a backward pass of one's own can give: the gradients of single examples and what follows from them."""
 
+from backprop_jax.harvest import residuals, rules
 from backprop_jax.harvest.agreement import GradientStatistics, alignment, cosines, gradient_statistics
 from backprop_jax.harvest.clipping import clipped_sum
+from backprop_jax.harvest.curvature import (
+    Diagonal,
+    Kronecker,
+    curvature_diagonal,
+    fisher_product,
+    gauss_newton_product,
+    hessian_product,
+    kronecker_factors,
+    kronecker_layout,
+    scale_by_kfac,
+    scale_by_natural_gradient,
+    top_eigenvalues,
+    trace,
+)
 from backprop_jax.harvest.diagnosis import (
     EDGES,
     FirstBad,
@@ -14,8 +29,10 @@ from backprop_jax.harvest.diagnosis import (
     with_taps,
     write_replay,
 )
+from backprop_jax.harvest.explanations import grad_cam, guided, input_gradient, integrated_gradients
 from backprop_jax.harvest.fused_update import FusedTraining, FusedUpdate, PreviousNorm, TwoPasses, fused_update
 from backprop_jax.harvest.in_backward import ReverseGradient, clip_layers, freeze, pcgrad, reconciled_value_and_grad
+from backprop_jax.harvest.layerwise_relevance import relevance
 from backprop_jax.harvest.norms import each_gradient, gram, square_norms, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients, per_example
 from backprop_jax.harvest.privacy import noise_for, privacy_spent
@@ -24,11 +41,13 @@ from backprop_jax.harvest.selecting import Selector, replace_selected
 
 __all__ = [
     "EDGES",
+    "Diagonal",
     "FirstBad",
     "FlowStatistics",
     "FusedTraining",
     "FusedUpdate",
     "GradientStatistics",
+    "Kronecker",
     "LayerTaps",
     "PreviousNorm",
     "Replay",
@@ -40,13 +59,23 @@ __all__ = [
     "clip_layers",
     "clipped_sum",
     "cosines",
+    "curvature_diagonal",
     "each_gradient",
     "example_gradients",
     "find_first_bad",
+    "fisher_product",
     "freeze",
     "fused_update",
+    "gauss_newton_product",
+    "grad_cam",
     "gradient_statistics",
     "gram",
+    "guided",
+    "hessian_product",
+    "input_gradient",
+    "integrated_gradients",
+    "kronecker_factors",
+    "kronecker_layout",
     "noise_for",
     "pcgrad",
     "per_example",
@@ -54,8 +83,15 @@ __all__ = [
     "private_value_and_grad",
     "read_replay",
     "reconciled_value_and_grad",
+    "relevance",
     "replace_selected",
+    "residuals",
+    "rules",
+    "scale_by_kfac",
+    "scale_by_natural_gradient",
     "square_norms",
+    "top_eigenvalues",
+    "trace",
     "weighted_sum",
     "with_taps",
     "write_replay",

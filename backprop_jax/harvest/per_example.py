@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.checks import require_layer
-from backprop_jax.core.example_gradients import BackwardPerExample, Each
+from backprop_jax.core.example_gradients import BackwardPerExample, Each, PerExampleForm
 from backprop_jax.core.keys import has_keys
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import rewrite_leaves, rewrite_with_path
@@ -92,7 +92,8 @@ class OneByOne(Layer):
 
 
 def _leaf(path: str, layer: Layer) -> Layer:
-    return with_backward(layer, _rule) if isinstance(layer, BackwardPerExample) else OneByOne(layer)
+    form = layer.per_example_form() if isinstance(layer, PerExampleForm) else layer
+    return with_backward(form, _rule) if isinstance(form, BackwardPerExample) else OneByOne(layer)
 
 
 def _rule(layer: Any, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:

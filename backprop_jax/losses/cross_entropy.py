@@ -112,6 +112,18 @@ class CrossEntropy(Layer):
         dterms = jnp.where(counted, unreduce(dy, self.reduction, count), 0)[..., None]
         return (), ((dterms * (p * (at_label + even_mass) - q)).astype(logits.dtype), None)
 
+    def curvature_weights(self, x: PyTree, dy: jax.Array) -> jax.Array:
+        """m (...) of each row, such that dy times the loss has the Hessian m (diag(p) - p pᵀ) by the row's logits."""
+        logits, target = self._require(x)
+        classes, precise = logits.shape[-1], jnp.promote_types(logits.dtype, jnp.float32)
+        weights, even, even_mass = self._weights(classes, precise)
+        if target.ndim == logits.ndim:
+            mass = _sum_classes((1 - self.label_smoothing) * weights * target.astype(precise) + even)[..., 0]
+            return mass * unreduce(dy, self.reduction, mass.size)
+        counted, weight, count = self._label_rows(target, classes, precise)
+        mass = (1 - self.label_smoothing) * weight + even_mass
+        return jnp.where(counted, mass * unreduce(dy, self.reduction, count), 0)
+
     def _weights(self, classes: int, dtype: jnp.dtype) -> tuple[float | jax.Array, float | jax.Array, float]:
         """w; s w / V, which smoothing adds to q in every row; and its sum over the classes."""
         share = self.label_smoothing / classes

@@ -11,14 +11,17 @@ from jax import lax
 
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.cotangents import cast_like
+from backprop_jax.core.example_gradients import Each, summed
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.losses.checks import require_label_smoothing, require_reduction, require_terms
-from backprop_jax.losses.logit_chunks import Rule, accumulate, chunk_of_tokens, measure
+from backprop_jax.losses.logit_chunks import Rule, accumulate, chunk_of_tokens, measure, tile_of_classes
+from backprop_jax.losses.logit_gradients import LogitGradients, Tokens, backward_by_tiles
 from backprop_jax.losses.reduction import reduce, unreduce
 
-__all__ = ["LinearCrossEntropy"]
+__all__ = ["LinearCrossEntropy", "LinearCrossEntropyOfExamples"]
 
 
 class Inputs(NamedTuple):
@@ -85,7 +88,7 @@ class LinearCrossEntropy(Layer):
             number = getattr(self, name)
             if name == "chunk_size" and number is None:
                 continue
-            if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+            if whole_number(number, least=1) is None:
                 raise ValueError(f"LinearCrossEntropy needs a whole {name} of 1 or more, not {number!r}")
         if not isinstance(self.z_loss, Real) or not 0 <= self.z_loss < math.inf:
             raise ValueError(f"LinearCrossEntropy needs a finite z_loss of 0 or more, not {self.z_loss!r}")
@@ -109,13 +112,7 @@ class LinearCrossEntropy(Layer):
         inputs = self._require(x)
         hidden, labels, _ = inputs
         table = params["table"]
-        if table.shape != (self.num_classes, hidden.shape[-1]):
-            raise ValueError(
-                f"{self} of inputs {list(hidden.shape)} needs a table of shape "
-                f"{[self.num_classes, hidden.shape[-1]]}, but was given {list(table.shape)}"
-            )
-        if ("b" in params) != self.use_bias:
-            raise ValueError(f"{self} has use_bias={self.use_bias}, but was given the parameters {', '.join(params)}")
+        self._require_params(params, hidden)
         rows = hidden.reshape(labels.size, hidden.shape[-1])
         keeps = self.reduction != "none" and (len(rows) + len(table)) * hidden.shape[-1] <= labels.size * len(table)
         weight, count = self._weigh(inputs, self._precise(params, hidden))
@@ -126,7 +123,7 @@ class LinearCrossEntropy(Layer):
             types = Static((hidden.dtype, len(x)))
             residuals = Kept(gradients.hidden.reshape(hidden.shape), gradients.params, types)
         else:
-            found, residuals = measure(self._rule, *operands, chunk), inputs
+            (found, _), residuals = measure(self._rule, *operands, chunk), inputs
         terms = jnp.where(weight == 0, 0, weight * found.terms.reshape(labels.shape))
         y = reduce(terms, self.reduction, count)
         if found.correct is not None:
@@ -150,6 +147,9 @@ class LinearCrossEntropy(Layer):
         dhidden = gradients.hidden.reshape(hidden.shape).astype(hidden.dtype)
         return cast_like(gradients.params, params), (dhidden, None) if weights is None else (dhidden, None, None)
 
+    def per_example_form(self) -> "LinearCrossEntropyOfExamples":
+        return LinearCrossEntropyOfExamples(self)
+
     @property
     def _rule(self) -> Rule:
         return Rule(self.label_smoothing, self.z_loss, self.logit_softcap, self.accuracy)
@@ -167,6 +167,16 @@ class LinearCrossEntropy(Layer):
 
     def _precise(self, params: PyTree, hidden: jax.Array) -> jnp.dtype:
         return jnp.promote_types(jnp.promote_types(hidden.dtype, params["table"].dtype), jnp.float32)
+
+    def _require_params(self, params: PyTree, hidden: jax.Array) -> None:
+        table = params["table"]
+        if table.shape != (self.num_classes, hidden.shape[-1]):
+            raise ValueError(
+                f"{self} of inputs {list(hidden.shape)} needs a table of shape "
+                f"{[self.num_classes, hidden.shape[-1]]}, but was given {list(table.shape)}"
+            )
+        if ("b" in params) != self.use_bias:
+            raise ValueError(f"{self} has use_bias={self.use_bias}, but was given the parameters {', '.join(params)}")
 
     def _require(self, x: PyTree) -> Inputs:
         if not isinstance(x, tuple | list) or len(x) not in (2, 3):
@@ -188,6 +198,78 @@ class LinearCrossEntropy(Layer):
             )
         require_terms(self, self.reduction, hidden, math.prod(tokens))
         return Inputs(hidden, labels, weights)
+
+
+class ResidualsOfExamples(NamedTuple):
+    inputs: Inputs
+    log_total: jax.Array  # (N,)
+
+
+@dataclass(frozen=True)
+class LinearCrossEntropyOfExamples(Layer):
+    """The loss in the form of which the gradients of single examples are told.
+
+        y = the loss;   with reduction="mean" the mean over the examples of each one's own mean over its tokens
+
+    which is the same where every example has as many tokens that count: else what one example gives depends on how many
+    tokens the others have.
+
+    Params, state: those of the loss.   Saves: the inputs, and a number a token.
+    Backward: that of the loss, a tile of classes of all tokens at a time.
+    """
+
+    layer: LinearCrossEntropy
+
+    def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
+        return self.layer.init(key, x)
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, ResidualsOfExamples]:
+        loss, inputs = self.layer, self.layer._require(x)
+        hidden, labels, _ = inputs
+        loss._require_params(params, hidden)
+        chunk, rows = chunk_of_tokens(labels.size, loss.chunk_size), hidden.reshape(labels.size, hidden.shape[-1])
+        found, log_total = measure(loss._rule, params, rows, labels.reshape(-1), chunk)
+        weight, count = self._weigh(params, inputs)
+        terms = jnp.where(weight == 0, 0, weight * found.terms.reshape(labels.shape))
+        y = reduce(terms, loss.reduction, count)
+        if found.correct is not None:
+            weight, count = loss._weigh(inputs, loss._precise(params, hidden))
+            y = y, reduce(weight * found.correct.reshape(labels.shape), "mean", count)
+        return y, state, ResidualsOfExamples(inputs, log_total)
+
+    def backward(self, params: PyTree, residuals: ResidualsOfExamples, dy: PyTree) -> tuple[PyTree, PyTree]:
+        dparams, dx = self.backward_per_example(params, residuals, dy)
+        return summed(dparams), dx
+
+    def backward_per_example(self, params: PyTree, residuals: ResidualsOfExamples, dy: PyTree) -> tuple[PyTree, PyTree]:
+        loss, (inputs, log_total) = self.layer, residuals
+        dy = dy[0] if loss.accuracy else dy
+        if dy is None:
+            return None, None
+        hidden, labels, weights = inputs
+        weight, count = self._weigh(params, inputs)
+        dterms = weight * unreduce(dy, loss.reduction, count)
+        examples = labels.shape[0] if labels.ndim else 1
+        tokens = Tokens(
+            hidden.reshape(examples, labels.size // max(examples, 1), hidden.shape[-1]),
+            *(leaf.reshape(examples, -1) for leaf in (labels.astype(jnp.int32), log_total, dterms)),
+        )
+        tile = tile_of_classes(loss.num_classes, labels.size, chunk_of_tokens(labels.size, loss.chunk_size))
+        found = backward_by_tiles(loss._rule, params, tokens, tile)
+        dtype = params["table"].dtype
+        dparams: PyTree = {"table": LogitGradients(tokens, params, found.norms, loss._rule, tile, dtype)}
+        if loss.use_bias:
+            dparams["b"] = Each.of(found.b, params["b"].dtype)
+        dhidden = found.hidden.reshape(hidden.shape).astype(hidden.dtype)
+        return dparams, (dhidden, None) if weights is None else (dhidden, None, None)
+
+    def _weigh(self, params: PyTree, inputs: Inputs) -> tuple[jax.Array, int | jax.Array]:
+        """The weight of each token and what "mean" divides by, each example's weights having a sum of 1."""
+        weight, count = self.layer._weigh(inputs, self.layer._precise(params, inputs.hidden))
+        if self.layer.reduction != "mean":
+            return weight, count
+        own = jnp.sum(weight, tuple(range(1, weight.ndim)), keepdims=True)
+        return weight / jnp.where(own == 0, jnp.inf, own), max(len(weight), 1) if weight.ndim else 1
 
 
 def _described(array: Any) -> str:

@@ -10,7 +10,7 @@ from jax import lax
 from backprop_jax.core.cotangents import vary_like
 from backprop_jax.core.layer import PyTree
 
-__all__ = ["Gradients", "Rule", "Terms", "accumulate", "chunk_of_tokens", "measure"]
+__all__ = ["Gradients", "Rule", "Terms", "accumulate", "chunk_of_tokens", "measure", "product", "tile_of_classes"]
 
 CPU_TILE = 2 * 2**20  # bytes of the table whose gradient is added to at a time: what stays in a core's cache
 
@@ -52,13 +52,12 @@ class Rule(NamedTuple):
         correct = lax.argmax(logits, 1, jnp.int32) == labels if self.accuracy else None
         return Terms(terms, correct), log_total
 
-    def slope(self, logits: jax.Array, log_total: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
-        """The derivative of each term by its products, (R, C), of the C logits that labels count from, of V classes."""
+    def slope(self, logits: jax.Array, log_total: jax.Array, is_label: jax.Array, classes: int) -> jax.Array:
+        """The derivative of each term by its products, (R, C), given C of its logits and which is the label's."""
         # forward: term = log_total - Σ q x + z_loss log_total²   so: dx = p (1 + 2 z_loss log_total) - q
         p = lax.exp(logits - log_total[:, None])
         if self.z_loss:
             p = p * (1 + 2 * self.z_loss * log_total)[:, None]
-        is_label = lax.broadcasted_iota(jnp.int32, logits.shape, 1) == labels[:, None]
         dx = p - jnp.where(is_label, 1 - self.label_smoothing, 0) - self.label_smoothing / classes
         # forward: x = cap tanh(z / cap)   so: dz = dx (1 - (x / cap)²)
         return dx if self.logit_softcap is None else dx * (1 - (logits / self.logit_softcap) ** 2)
@@ -88,16 +87,21 @@ def chunk_of_tokens(tokens: int, chunk_size: int | None) -> int:
     return _even(tokens, most)
 
 
-def measure(rule: Rule, params: PyTree, hidden: jax.Array, labels: jax.Array, chunk: int) -> Terms:
-    """The terms alone of hidden (N, D) and labels (N,)."""
+def tile_of_classes(classes: int, tokens: int, chunk: int) -> int:
+    """How many classes to take at a time of all tokens, so that their logits are as many as those of a chunk."""
+    return _even(classes, max(chunk * classes // max(tokens, 1), 1))
 
-    def step(found: Terms, number: jax.Array) -> tuple[Terms, None]:
+
+def measure(rule: Rule, params: PyTree, hidden: jax.Array, labels: jax.Array, chunk: int) -> tuple[Terms, jax.Array]:
+    """The terms alone of hidden (N, D) and labels (N,), and the logarithm of Σ exp(logits) of each, (N,)."""
+
+    def step(found: PyTree, number: jax.Array) -> tuple[PyTree, None]:
         start = jnp.minimum(number * chunk, len(hidden) - chunk)
         part, label = (lax.dynamic_slice_in_dim(whole, start, chunk) for whole in (hidden, labels))
-        terms, _ = rule.terms(rule.logits(part, params), label.astype(jnp.int32))
-        return _put(found, terms, start), None
+        return _put(found, rule.terms(rule.logits(part, params), label.astype(jnp.int32)), start), None
 
-    return lax.scan(step, _no_terms(rule, params, hidden), jnp.arange(_parts(len(hidden), chunk)))[0]
+    nothing = _no_terms(rule, params, hidden)
+    return lax.scan(step, (nothing, nothing.terms), jnp.arange(_parts(len(hidden), chunk)))[0]
 
 
 def accumulate(
@@ -138,14 +142,14 @@ def _accumulate(
             logits, dparams, dpart = carry
             first = jnp.minimum(place * tile, classes - tile)
             rows = lax.dynamic_slice_in_dim(params["table"], first, tile)
-            slope = (
-                rule.slope(lax.dynamic_slice_in_dim(logits, first, tile, 1), log_total, label - first, classes)
-                * dterm[:, None]
-            )
-            is_new = first + lax.broadcasted_iota(jnp.int32, slope.shape, 1) >= place * tile
+            some = lax.dynamic_slice_in_dim(logits, first, tile, 1)
+            number = lax.broadcasted_iota(jnp.int32, some.shape, 1)
+            is_label = number == (label - first)[:, None]
+            slope = rule.slope(some, log_total, is_label, classes) * dterm[:, None]
+            is_new = first + number >= place * tile
             slope = jnp.where(is_new, slope, 0)
             # forward: z = hidden tableᵀ + b   so: dtable = dzᵀ hidden, db = Σ dz, dhidden = dz table
-            added = {"table": _product(slope, 0, counted, precise)}
+            added = {"table": product(slope, 0, counted, precise)}
             if "b" in params:
                 added["b"] = counts @ slope
             for name, more in added.items():
@@ -153,7 +157,7 @@ def _accumulate(
                 # XLA would make the sum a part of the update, which it does on one core.
                 more = lax.optimization_barrier(more)
                 dparams = dparams | {name: lax.dynamic_update_slice_in_dim(dparams[name], more, first, 0)}
-            return logits, dparams, dpart + _product(slope, 1, rows, precise)
+            return logits, dparams, dpart + product(slope, 1, rows, precise)
 
         start_of_part = vary_like(jnp.zeros(part.shape, precise), (params, hidden, dterms))
         _, dparams, dpart = lax.fori_loop(0, _parts(classes, tile), add_tile, (logits, gradients.params, start_of_part))
@@ -179,7 +183,7 @@ def _parts(count: int, size: int) -> int:
     return -(-count // max(size, 1))
 
 
-def _product(slope: jax.Array, axis: int, other: jax.Array, precise: jax.typing.DTypeLike) -> jax.Array:
+def product(slope: jax.Array, axis: int, other: jax.Array, precise: jax.typing.DTypeLike) -> jax.Array:
     """Summed over an axis of the slope and the first of the other, whose dtype the slope takes on."""
     return lax.dot_general(
         slope.astype(other.dtype), other, (((axis,), (0,)), ((), ())), preferred_element_type=precise
@@ -192,5 +196,5 @@ def _no_terms(rule: Rule, params: PyTree, hidden: jax.Array) -> Terms:
     return vary_like(Terms(terms, terms > 0 if rule.accuracy else None), (params, hidden))
 
 
-def _put(found: Terms, part: Terms, start: jax.Array) -> Terms:
+def _put(found: PyTree, part: PyTree, start: jax.Array) -> PyTree:
     return jax.tree.map(lambda whole, part: lax.dynamic_update_slice_in_dim(whole, part, start, 0), found, part)

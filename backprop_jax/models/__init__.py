@@ -3,7 +3,7 @@
 from backprop_jax.models.attention_maps import cross_attention_maps
 from backprop_jax.models.beam_search import beam_search
 from backprop_jax.models.bert import bert, bert_classifier
-from backprop_jax.models.bert_files import load_bert, save_bert
+from backprop_jax.models.bert_files import bert_labels, load_bert, save_bert
 from backprop_jax.models.bert_parts import BertInput
 from backprop_jax.models.bert_pretraining import BertPreTrainingLoss, bert_pretraining
 from backprop_jax.models.character_model import char_lm
@@ -37,6 +37,7 @@ __all__ = [
     "beam_search",
     "bert",
     "bert_classifier",
+    "bert_labels",
     "bert_pretraining",
     "char_lm",
     "cifar_plain",

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.models.step_by_step import prepare, read
 
 __all__ = ["beam_search", "require_search", "search", "sequence_axes"]
@@ -73,7 +74,7 @@ class Beams(NamedTuple):
     length: jax.Array  # (B, K)
     score: jax.Array  # (B, K)
     ended: jax.Array  # (B, K) bool
-    state: PyTree  # of the model, for B K sequences
+    state: PyTree  # of the model, for B K sequences; what is of a prompt, whatever was written, is there once
 
 
 def search(
@@ -93,6 +94,13 @@ def search(
     batch, size = logits.shape
     most = ((5.0 + steps) / 6) ** length_penalty
 
+    def of_sequences(state: PyTree, rows: jax.Array) -> PyTree:
+        def chosen(leaf: jax.Array, axis: Static) -> jax.Array:
+            # Of one beam the rows are all there are, as they are.
+            return leaf if axis.value is None or beams == 1 else jnp.take(leaf, rows, axis.value)
+
+        return jax.tree.map(chosen, state, axes)
+
     def extended(texts: Beams, written: jax.Array, logits: jax.Array) -> Beams:
         logp = jax.nn.log_softmax(logits.reshape(batch, beams, size).astype(jnp.float32), -1)
         if end_token is not None:
@@ -108,7 +116,7 @@ def search(
         ended = pick(texts.ended) if end_token is None else pick(texts.ended) | (token == end_token)
         logp = jnp.take_along_axis(logp.reshape(batch, -1), chosen, 1)
         rows = (beams * jnp.arange(batch)[:, None] + parent).reshape(-1)
-        return Beams(tokens, logp, pick(length), score, ended, _rows(texts.state, axes, rows))
+        return Beams(tokens, logp, pick(length), score, ended, of_sequences(texts.state, rows))
 
     def goes_on(loop: tuple[jax.Array, Beams]) -> jax.Array:
         written, texts = loop
@@ -128,7 +136,7 @@ def search(
         length=jnp.zeros((batch, beams), jnp.int32),
         score=jnp.zeros((batch, beams)),
         ended=jnp.zeros((batch, beams), bool),
-        state=_rows(state, axes, every),
+        state=of_sequences(state, every),
     )
     texts = extended(texts, jnp.zeros((), jnp.int32), logits[every])
     _, texts = lax.while_loop(goes_on, next_step, (jnp.ones((), jnp.int32), texts))
@@ -147,22 +155,13 @@ def sequence_axes(state_of: Callable[[int], PyTree]) -> PyTree:
 
 def require_search(caller: str, beams: int, length_penalty: float, end_token: int | None, size: int) -> None:
     """ValueError if one of them is out of its range."""
-    if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
+    if whole_number(beams, least=1) is None:
         raise ValueError(f"{caller} needs 1 beam or more, a whole number, not {beams!r}")
     if not 0 <= length_penalty < float("inf"):
         raise ValueError(f"{caller} needs a length_penalty of 0 or more, not {length_penalty}")
-    if end_token is not None and (not isinstance(end_token, int) or not 0 <= end_token < size):
-        raise ValueError(f"{caller} needs an end_token of 0 to {size - 1}, or None, not {end_token!r}")
+    if end_token is not None and (whole_number(end_token, least=0) is None or end_token >= size):
+        raise ValueError(f"{caller} needs an end token of 0 to {size - 1}, or None, not {end_token!r}")
 
 
 def _penalty(length: jax.Array, power: jax.Array) -> jax.Array:
     return ((5.0 + length) / 6) ** power
-
-
-def _rows(state: PyTree, axes: PyTree, rows: jax.Array) -> PyTree:
-    """The state of these sequences."""
-
-    def chosen(leaf: jax.Array, axis: Static) -> jax.Array:
-        return leaf if axis.value is None else jnp.take(leaf, rows, axis.value)
-
-    return jax.tree.map(chosen, state, axes)

@@ -5,11 +5,10 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from backprop_jax.combinators import chain, first, scan
 from backprop_jax.combinators.chain import Chain
-from backprop_jax.core.cotangents import cast_like, pull
+from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.core.static import Static
 from backprop_jax.initializers import normal
@@ -26,6 +25,7 @@ from backprop_jax.layers import (
 )
 from backprop_jax.layers.attention.sequences import sequences_of
 from backprop_jax.models.bert_parts import BertInput, FirstStep, TokenTypes, require_input
+from backprop_jax.models.tied_table import add_lookup
 from backprop_jax.models.transformer_blocks import Recompute, attention_part, feed_forward_part, post_norm_block
 
 __all__ = ["Bert", "BertResiduals", "bert", "bert_classifier", "pooler"]
@@ -53,6 +53,8 @@ class Bert(Layer):
     Raises:   ValueError if the parts of the input do not fit one another; as the embedding and the body.
     """
 
+    hands_on = ("body",)
+    adds_up = ("embedding",)
     embedding: Embedding
     body: Layer
 
@@ -73,17 +75,13 @@ class Bert(Layer):
     def backward(self, params: PyTree, residuals: BertResiduals, dy: jax.Array) -> tuple[PyTree, BertInput]:
         return self.backward_onto(params, residuals, dy, None), BertInput(None, None, None)
 
-    def backward_onto(self, params: PyTree, residuals: BertResiduals, dy: PyTree, dtable: jax.Array | None) -> PyTree:
+    def backward_onto(self, params: PyTree, residuals: BertResiduals, dy: PyTree, dtable: PyTree) -> PyTree:
         """The cotangents of the parameters, given that of the table by what else uses it."""
-        table = params["embedding"]["table"]
         dpadded = Padded(dy, None) if residuals.padded.value else dy
         dbody, dx = pull(self.body, params["body"], residuals.body, dpadded)
-        if dx is not None:
-            # Onto the other's own array: two tables of a large vocabulary would be filled and added otherwise.
-            start = jnp.zeros_like(table) if dtable is None else dtable
-            dtable = start.astype(jnp.promote_types(start.dtype, jnp.float32))
-            dtable = dtable.at[residuals.tokens].add(dx.tokens.astype(dtable.dtype), mode="drop")
-        return {"embedding": {"table": cast_like(dtable, table)}, "body": dbody}
+        drows = None if dx is None else dx.tokens
+        dembedding = add_lookup(self.embedding, params["embedding"], dtable, residuals.tokens, drows)
+        return {"embedding": dembedding, "body": dbody}
 
 
 def bert(

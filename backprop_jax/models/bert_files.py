@@ -1,6 +1,7 @@
 """BERT in folders of Hugging Face's layout, so that weights go from one library to the other."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -16,10 +17,18 @@ from backprop_jax.layers import Dense, Dropout, PositionEmbedding, SelfAttention
 from backprop_jax.models.bert import EPS, Bert, bert, bert_classifier
 from backprop_jax.models.bert_parts import BertInput, TokenTypes
 from backprop_jax.models.bert_pretraining import BertPreTraining, bert_pretraining
-from backprop_jax.models.huggingface_files import WEIGHTS, Names, load_params, read_config, require_params, save_folder
+from backprop_jax.models.huggingface_files import (
+    WEIGHTS,
+    Names,
+    load_params,
+    read_config,
+    require_params,
+    save_folder,
+    unnamed,
+)
 from backprop_jax.models.transformer_blocks import RECOMPUTE, Recompute
 
-__all__ = ["load_bert", "save_bert"]
+__all__ = ["bert_labels", "load_bert", "save_bert"]
 
 NAMES = Names(
     leaves={
@@ -63,6 +72,7 @@ COPIES = {  # the table and the bias once more
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
 UNREAD = *COPIES, "bert.embeddings.position_ids"  # and the numbers of the places
+CLASSES = 2  # if the configuration names none
 
 
 def load_bert(
@@ -72,8 +82,9 @@ def load_bert(
 
     Of the first comes what `bert_pretraining`, of the second what `bert_classifier` makes; of what is pre-trained the
     "bert" and "pooler" of the parameters go into those of a classifier, to fine-tune it. The sizes are those of
-    `config.json`, where `id2label` has the classes, dropout and what is recomputed those given. Numbers of any floating
-    dtype become float32.
+    `config.json`, where `id2label` has the classes, whose names are `bert_labels(folder)`; dropout and what is
+    recomputed are those given. Numbers of any floating dtype become float32. `BytePairVocabulary.load(folder)` is the
+    vocabulary, if there is one.
 
     Raises:   FileNotFoundError if a file is missing; ValueError if config.json is of another kind of model, such as one
               with another activation, or the tensors are not those of one of the two models of its sizes: the message
@@ -101,7 +112,7 @@ def load_bert(
     if "cls.seq_relationship.weight" in names:
         model: BertPreTraining | Chain = bert_pretraining(encoder)
     elif "classifier.weight" in names:
-        model = bert_classifier(encoder, config.length("id2label", 2), rate)
+        model = bert_classifier(encoder, len(config.labels(CLASSES)), rate)
     else:
         raise ValueError(
             f"{Path(folder) / WEIGHTS} has neither cls.seq_relationship.weight, as BertForPreTraining, nor "
@@ -110,22 +121,36 @@ def load_bert(
     return model, load_params(folder, _shapes(model), NAMES, _own_name, COPIES)
 
 
+def bert_labels(folder: str | os.PathLike) -> tuple[str, ...]:
+    """The names of the classes of BertForSequenceClassification, in the order of its logits: "LABEL_0" and so on, if
+    its config.json has no others.
+
+    Raises:   FileNotFoundError if there is none; ValueError if it is of another kind of model or its `id2label` does
+              not name the classes 0, 1, ...
+    """
+    return read_config(folder, "bert").labels(CLASSES)
+
+
 def save_bert(
     folder: str | os.PathLike,
     model: BertPreTraining | Chain,
     params: PyTree,
     vocabulary: BytePairVocabulary | None = None,
+    labels: Sequence[str] | None = None,
 ) -> None:
     """Write what `bert_pretraining` or `bert_classifier` made of a `bert` as the files of BertForPreTraining or
     BertForSequenceClassification in transformers, whose `from_pretrained(folder)` reads them.
 
-    With a vocabulary its tokenizer.json too; without one, that of another model in the folder is removed.
+    With a vocabulary its tokenizer.json too; the files of another tokenizer in the folder are removed. `labels` are the
+    names of a classifier's classes, such as `bert_labels` of the folder that it is from.
 
-    Raises:   ValueError if the model is none of these, the parameters are not the model's in structure and shapes, or
-              the vocabulary has more tokens than it; OSError if a file cannot be written; ModuleNotFoundError, naming
-              the extra to install, if safetensors is missing.
+    Raises:   ValueError if the model is none of these, the parameters are not the model's in structure and shapes, the
+              vocabulary has more tokens than it, or the labels are not different names, one for each class; OSError if
+              a file cannot be written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
     """
     config = _config(model)
+    if labels is not None:
+        config |= _labels(labels, len(config.get("id2label", ())))
     require_params("save_bert", params, _shapes(model))
     save_folder(folder, config, NAMES.tensors(params), vocabulary, config["vocab_size"])
 
@@ -182,9 +207,13 @@ def _config(model: Layer) -> dict:
     }
     if pretraining:
         return config
-    names = [f"LABEL_{number}" for number in range(classes)]
-    return config | {
-        "classifier_dropout": others[-1].rate,
+    return config | {"classifier_dropout": others[-1].rate} | _labels(unnamed(classes), classes)
+
+
+def _labels(names: Sequence[str], classes: int) -> dict:
+    if isinstance(names, str) or len({*names}) != classes or len(names) != classes:
+        raise ValueError(f"save_bert needs labels for {classes} classes, different names, not {names!r}")
+    return {
         "id2label": {str(number): name for number, name in enumerate(names)},
         "label2id": {name: number for number, name in enumerate(names)},
     }

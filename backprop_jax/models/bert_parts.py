@@ -6,14 +6,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.checks import require_float
+from backprop_jax.core.checks import require_components, require_float
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers import Padded
+from backprop_jax.layers.example_gradients import Lookup
 from backprop_jax.layers.recurrent.padded import require_padded
 
-__all__ = ["BertInput", "FirstStep", "TokenTypes", "require_input"]
+__all__ = ["BertInput", "FirstStep", "StepsAt", "TokenTypes", "require_input"]
 
 
 class BertInput(NamedTuple):
@@ -65,7 +67,7 @@ class TokenTypes(Layer):
     embedding_init: Initializer = normal(0.02)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_embeddings, int) or self.num_embeddings < 1:
+        if whole_number(self.num_embeddings, least=1) is None:
             raise ValueError(f"TokenTypes needs 1 type or more, a whole number, not {self.num_embeddings!r}")
 
     def init(self, key: jax.Array, x: BertInput) -> tuple[PyTree, PyTree]:
@@ -89,6 +91,12 @@ class TokenTypes(Layer):
         dtable = jnp.matmul(chosen.T, dy.reshape(-1, dy.shape[-1]), preferred_element_type=_precise(dy))
         return {"table": dtable.astype(table.dtype)}, BertInput(dy.astype(dtype.value), None, None)
 
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, BertInput]:
+        (types, dtype), table = residuals, params["table"]
+        dy = dy.x if isinstance(dy, Padded) else dy
+        dtable = Lookup.of(types, dy, len(table), table.dtype)
+        return {"table": dtable}, BertInput(dy.astype(dtype.value), None, None)
+
 
 @dataclass(frozen=True)
 class FirstStep(Layer):
@@ -110,6 +118,39 @@ class FirstStep(Layer):
     def backward(self, params: PyTree, residuals: Static, dy: jax.Array) -> tuple[PyTree, jax.Array]:
         batch, *rest = dy.shape
         return (), jnp.zeros((batch, residuals.value, *rest), dy.dtype).at[:, 0].set(dy)
+
+
+@dataclass(frozen=True)
+class StepsAt(Layer):
+    """The steps at given places of each sequence.
+
+        y_p = x_{places_p}
+
+    Shapes:   (x (B, T, D) float, places (B, P) integer) -> y (B, P, D).   Params, state: none.   Saves: the places.
+    Backward: dx_t = Σ dy_p over the places that are t
+    Raises:   ValueError if x is not floating point or the places are no integers for each sequence. A place outside
+              [0, T) cannot be seen under jit: y is NaN there.
+    """
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:
+        require_components(self, x, 2)
+        steps, places = x
+        require_float(self, steps, rank=3)
+        if len(places.shape) != 2 or len(places) != len(steps) or not jnp.issubdtype(places.dtype, jnp.integer):
+            raise ValueError(f"{self} of x {list(steps.shape)} needs integer places (B, P), not {_described(places)}")
+        y = jnp.take_along_axis(steps, _counted(places, steps.shape[1])[..., None], 1, mode="fill")
+        return y, state, (places, Static(steps.shape[1]))
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: jax.Array) -> tuple[PyTree, PyTree]:
+        places, steps = residuals
+        at = jnp.arange(len(dy))[:, None], _counted(places, steps.value)
+        empty = jnp.zeros((len(dy), steps.value, dy.shape[2]), dy.dtype)
+        return (), (empty.at[at].add(dy, mode="drop"), None)
+
+
+def _counted(places: jax.Array, steps: int) -> jax.Array:
+    """Those below 0 are made too large: they would count from the end."""
+    return jnp.where(places < 0, steps, places)
 
 
 def _precise(array: jax.Array) -> jnp.dtype:

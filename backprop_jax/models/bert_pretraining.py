@@ -10,12 +10,14 @@ from backprop_jax.combinators import chain
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import add, cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.data.text.pretraining.masking import HiddenWords
 from backprop_jax.initializers import normal
 from backprop_jax.layers import GELU, Dense, LayerNorm
-from backprop_jax.layers.rows import sum_of_rows, weight_gradient
+from backprop_jax.layers.example_gradients import Outer, Rows
 from backprop_jax.losses import CrossEntropy, LinearCrossEntropy
 from backprop_jax.models.bert import EPS, Bert, pooler
-from backprop_jax.models.bert_parts import BertInput
+from backprop_jax.models.bert_parts import BertInput, StepsAt
+from backprop_jax.models.tied_table import given, total
 
 __all__ = ["BertPreTraining", "BertPreTrainingLoss", "PreTrainingOutput", "bert_pretraining"]
 
@@ -27,6 +29,7 @@ class PreTrainingOutput(NamedTuple):
 
 class HeadResiduals(NamedTuple):
     bert: PyTree
+    places: PyTree  # None if words are told at all steps
     words: PyTree
     pooler: PyTree
     follows: PyTree
@@ -60,6 +63,7 @@ class BertPreTraining(Layer):
     Source:   Devlin et al., 2019, arXiv:1810.04805, section 3.1.
     """
 
+    hands_on = ("bert", "words", "pooler", "follows")
     bert: Bert
     words: Layer
     pooler: Layer
@@ -88,19 +92,26 @@ class BertPreTraining(Layer):
         dfeatures = dtied = None
         if dwords is not None:
             dfeatures = (dwords @ params["bert"]["embedding"]["table"]).astype(features.dtype)
-            dtied = {"table": weight_gradient(dwords, features), "b": sum_of_rows(dwords)}
+            dtable = Outer.of(dwords, features, params["bert"]["embedding"]["table"].dtype)
+            dtied = total(self.bert.embedding, {"table": dtable, "b": Rows.of(dwords, params["b"].dtype)})
         return self.backward_from_heads(params, heads, dfeatures, dtied, dfollows), BertInput(None, None, None)
 
-    def heads(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, jax.Array, PyTree, HeadResiduals]:
-        """What the words' logits are made of, (B, T, D), the others', the new state, and the residuals."""
-        new, residuals = {}, {}
+    def heads(
+        self, params: PyTree, state: PyTree, x: PyTree, places: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array, PyTree, HeadResiduals]:
+        """What the words' logits are made of, at all steps (B, T, D) or these places (B, P, D), the others', the new
+        state, and the residuals.
+        """
+        new, residuals = {}, {"places": None}
 
         def run(name: str, layer: Layer, x: PyTree) -> jax.Array:
             y, new[name], residuals[name] = layer.forward(params[name], state[name], x)
             return y
 
-        y = run("bert", self.bert, x)
-        features = run("words", self.words, y)
+        y = told = run("bert", self.bert, x)
+        if places is not None:
+            told, _, residuals["places"] = StepsAt().forward((), (), (y, places))
+        features = run("words", self.words, told)
         follows = run("follows", self.follows, run("pooler", self.pooler, y))
         return features, follows, {name: new[name] for name in state}, HeadResiduals(**residuals)
 
@@ -111,6 +122,8 @@ class BertPreTraining(Layer):
         dfollowing, dpooled = pull(self.follows, params["follows"], residuals.follows, dfollows)
         dpooling, dy = pull(self.pooler, params["pooler"], residuals.pooler, dpooled)
         dwords, dy_of_words = pull(self.words, params["words"], residuals.words, dfeatures)
+        if residuals.places is not None and dy_of_words is not None:
+            _, (dy_of_words, _) = StepsAt().backward((), residuals.places, dy_of_words)
         dtied = dtied or {"table": None, "b": None}
         dbert = self.bert.backward_onto(params["bert"], residuals.bert, add(dy, dy_of_words), dtied["table"])
         return {
@@ -138,8 +151,10 @@ class BertPreTrainingLoss(Layer):
 
         y = words(g(y), target; table, b) + follows(h(y_0), label)
 
-    Shapes:   (`BertInput`, target (B, T) integer, label (B,) integer) -> y (). A target that is the loss's ignore_index
-              does not count; if that is None each one counts.
+    With `HiddenWords`, which `mask_tokens` gives, g and the table work at the places of hidden words alone.
+
+    Shapes:   (`BertInput`, target (B, T) integer or `HiddenWords(places (B, P), words (B, P))`, label (B,) integer)
+              -> y (). A word that is the loss's ignore_index does not count; if that is None each one counts.
     Params, state: those of the model.
     Saves:    what the model's parts and the losses save.
     Backward: of the losses, of the heads, of bert
@@ -148,6 +163,8 @@ class BertPreTrainingLoss(Layer):
     Source:   Devlin et al., 2019, arXiv:1810.04805, appendix A.2.
     """
 
+    hands_on = ("layer",)
+    adds_up = ("loss",)
     layer: BertPreTraining
     loss: LinearCrossEntropy
     follows: CrossEntropy = CrossEntropy()
@@ -155,9 +172,10 @@ class BertPreTrainingLoss(Layer):
     def __post_init__(self) -> None:
         if not isinstance(self.layer, BertPreTraining):
             raise TypeError(f"BertPreTrainingLoss needs what models.bert_pretraining makes, not {self.layer!r}")
-        if not self.loss.use_bias or self.loss.accuracy:
-            raise ValueError(f"BertPreTrainingLoss needs a loss with use_bias and without accuracy, not {self.loss}")
-        for loss in (self.loss, self.follows):
+        words = given(self.loss, LinearCrossEntropy)
+        if not words.use_bias or words.accuracy:
+            raise ValueError(f"BertPreTrainingLoss needs a loss with use_bias and without accuracy, not {words}")
+        for loss in (words, self.follows):
             if loss.reduction == "none":
                 raise ValueError(f"BertPreTrainingLoss adds two numbers: it needs the mean or the sum, not {loss}")
 
@@ -168,7 +186,8 @@ class BertPreTrainingLoss(Layer):
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, LossResiduals]:
         require_components(self, x, 3)
         inputs, target, label = x
-        features, logits, state, heads = self.layer.heads(params, state, inputs)
+        places, target = target if isinstance(target, HiddenWords) else (None, target)
+        features, logits, state, heads = self.layer.heads(params, state, inputs, places)
         loss_of_words, _, words = self.loss.forward(_tied(params), (), (features, target))
         loss_of_follows, _, follows = self.follows.forward((), (), (logits, label))
         return loss_of_words + loss_of_follows, state, LossResiduals(heads, words, follows)

@@ -5,6 +5,7 @@ from typing import Literal
 from backprop_jax.combinators import chain, recurrent
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.layer import Layer
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.layers import Dense, Dropout, Embedding, GRUCell, LSTMCell
 
 __all__ = ["char_lm"]
@@ -33,7 +34,7 @@ def char_lm(
     Raises:   ValueError if there is not one layer or more, `cell` is of another kind, or as the layers for their sizes.
     Source:   Mikolov et al., 2010, Interspeech; Zaremba et al., 2014, arXiv:1409.2329, for where the dropout is.
     """
-    if not isinstance(layers, int) or layers < 1:
+    if whole_number(layers, least=1) is None:
         raise ValueError(f"char_lm needs 1 recurrent layer or more, a whole number, not {layers!r}")
     if cell not in CELLS:
         raise ValueError(f"char_lm needs a cell of {', '.join(map(repr, CELLS))}, not {cell!r}")

@@ -5,6 +5,7 @@ from typing import Literal
 
 from backprop_jax.combinators import chain
 from backprop_jax.combinators.chain import Chain
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.layers import BatchNorm, Dense, GlobalAvgPool
 from backprop_jax.models.padded_identity import PaddedIdentity
 from backprop_jax.models.residual_blocks import basic_branch, conv, last_norm, projection, residual_block
@@ -55,7 +56,7 @@ def cifar_resnet(
 
 
 def _three_stages(name: str, depth: int, classes: int, block: Callable[[int, int], Chain]) -> Chain:
-    if not isinstance(depth, int) or depth < 8 or depth % 6 != 2:
+    if whole_number(depth, least=8) is None or depth % 6 != 2:
         below = max(8, int((depth - 2) // 6 * 6 + 2))
         raise ValueError(f"{name} needs a depth of 6n + 2, such as {below} or {below + 6}, not {depth}")
     blocks = (depth - 2) // 6

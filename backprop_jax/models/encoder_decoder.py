@@ -11,9 +11,9 @@ from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.core.static import Static
 from backprop_jax.layers import Embedding, Padded
-from backprop_jax.layers.rows import weight_gradient
+from backprop_jax.layers.example_gradients import Outer
 from backprop_jax.losses import LinearCrossEntropy
-from backprop_jax.models.language_model import require_tied_loss
+from backprop_jax.models.tied_table import add_lookup, given, require_tied_loss, total
 
 __all__ = ["EncoderDecoder", "EncoderDecoderLoss"]
 
@@ -47,6 +47,8 @@ class EncoderDecoder(Layer):
     Source:   Vaswani et al., 2017, arXiv:1706.03762, sections 3.1 and 3.4.
     """
 
+    hands_on = ("encoder", "decoder")
+    adds_up = ("embedding", "source_embedding")
     embedding: Embedding
     encoder: Layer  # of Padded sequences
     decoder: Layer  # of (sequences, memory), which gives both
@@ -76,7 +78,8 @@ class EncoderDecoder(Layer):
         # forward: y = hidden tableᵀ   so: dhidden = dy table, dtable = dyᵀ hidden
         hidden, table = residuals.head, params["embedding"]["table"]
         dhidden = (dy @ table).astype(hidden.dtype)
-        dparams = self.backward_from_hidden(params, residuals.body, dhidden, weight_gradient(dy, hidden))
+        dtable = total(self.embedding, Outer.of(dy, hidden, table.dtype))
+        dparams = self.backward_from_hidden(params, residuals.body, dhidden, dtable)
         return dparams, (None, None, None)
 
     def hidden(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, BodyResiduals]:
@@ -88,25 +91,22 @@ class EncoderDecoder(Layer):
         state = {"encoder": encoder_state, "decoder": decoder_state}
         return hidden, state, BodyResiduals(source, encoder, inputs, decoder)
 
-    def backward_from_hidden(
-        self, params: PyTree, body: BodyResiduals, dhidden: jax.Array, dtable: jax.Array
-    ) -> PyTree:
+    def backward_from_hidden(self, params: PyTree, body: BodyResiduals, dhidden: jax.Array, dtable: PyTree) -> PyTree:
         """The cotangents of the parameters, given those of `hidden` and of the table as the last matrix."""
         ddecoder, dx = pull(self.decoder, params["decoder"], body.decoder, (dhidden, None))
         drows, dmemory = (None, None) if dx is None else dx
         dencoder, dsource = pull(self.encoder, params["encoder"], body.encoder, dmemory)
         dsource = None if dsource is None else dsource.x
-        # Onto the head's own array: tables of a large vocabulary would be filled and added otherwise.
-        dtable = self._add_rows(dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32)), body.inputs, drows)
-        dparams = {"encoder": dencoder, "decoder": ddecoder}
-        if self.source_embedding is None:
-            dtable = self._add_rows(dtable, body.source, dsource)
-        else:
-            table = params["source_embedding"]["table"]
-            empty = jnp.zeros(table.shape, jnp.promote_types(table.dtype, jnp.float32))
-            dsource_table = self._add_rows(empty, body.source, dsource)
-            dparams["source_embedding"] = {"table": dsource_table.astype(table.dtype)}
-        return dparams | {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}}
+        dtable = add_lookup(self.embedding, params["embedding"], dtable, body.inputs, self._scaled(drows))["table"]
+        source = self.source_embedding or self.embedding
+        dsource = add_lookup(
+            source,
+            params[self._source_name],
+            dtable if self.source_embedding is None else None,
+            body.source,
+            self._scaled(dsource),
+        )
+        return {"encoder": dencoder, "decoder": ddecoder, "embedding": {"table": dtable}, self._source_name: dsource}
 
     def encode(
         self, params: PyTree, state: PyTree, source: jax.Array, lengths: jax.Array | None
@@ -132,12 +132,12 @@ class EncoderDecoder(Layer):
 
     @property
     def _scale(self) -> float:
-        return self.embedding.features**0.5
+        return given(self.embedding, Embedding).features ** 0.5
 
-    def _add_rows(self, dtable: jax.Array, tokens: jax.Array, drows: jax.Array | None) -> jax.Array:
-        if drows is None:
-            return dtable
-        return dtable.at[tokens].add(self._scale * drows.astype(dtable.dtype), mode="drop")
+    def _scaled(self, rows: jax.Array | None) -> jax.Array | None:
+        if rows is None:
+            return None
+        return self._scale * rows.astype(jnp.promote_types(rows.dtype, jnp.float32))
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,8 @@ class EncoderDecoderLoss(Layer):
     Raises:   ValueError if the loss has a bias or another number of classes than the embedding has rows.
     """
 
+    hands_on = ("layer",)
+    adds_up = ("loss",)
     layer: EncoderDecoder
     loss: LinearCrossEntropy
 

@@ -40,9 +40,9 @@ def generate(
     Units:    a temperature below 1 prefers what is likely; 0 takes the most likely token every time, and no key.
     Raises:   ValueError if the prompt is no (B, P), has an unknown token or none, steps is not 1 or more, the
               temperature is negative or not finite, top_k is not 1 or more, top_p not above 0 and at most 1, a layer
-              looks at what comes later (attention that is not causal, a recurrent layer in reverse), or the model has
-              places for fewer than P + steps - 1 tokens: the last is not read. TypeError if the prompt is not of
-              integers.
+              looks at what comes later (attention that is not causal, a recurrent layer in reverse) or at other steps
+              without remembering any (a convolution over the steps), or the model has places for fewer than P + steps
+              - 1 tokens: the last is not read. TypeError if the prompt is not of integers.
     Source:   Fan et al., 2018, arXiv:1805.04833, for top_k; Holtzman et al., 2020, arXiv:1904.09751, for top_p.
     """
     require_sampling(temperature, top_k, top_p)

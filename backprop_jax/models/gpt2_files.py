@@ -53,7 +53,7 @@ def load_gpt2(
     """A `gpt` and its parameters, from the files of GPT2LMHeadModel or GPT2Model in transformers.
 
     The sizes are those of `config.json`, dropout and what is recomputed those given. Numbers of any floating dtype
-    become float32. `BytePairVocabulary.load(folder / "tokenizer.json")` is the vocabulary, if there is one.
+    become float32. `BytePairVocabulary.load(folder)` is the vocabulary, if there is one.
 
     Raises:   FileNotFoundError if a file is missing; ValueError if config.json is of another kind of model, such as one
               with another activation or a last matrix of its own, or the tensors are not those of a model of its sizes:
@@ -85,7 +85,7 @@ def save_gpt2(
 ) -> None:
     """Write a `gpt` as the files of GPT2LMHeadModel in transformers, whose `from_pretrained(folder)` reads it.
 
-    With a vocabulary its tokenizer.json too; without one, that of another model in the folder is removed.
+    With a vocabulary its tokenizer.json too; the files of another tokenizer in the folder are removed.
 
     Raises:   ValueError if the model is not one that `gpt` makes, the parameters are not the model's in structure and
               shapes, or the vocabulary has more tokens than it; OSError if a file cannot be written;

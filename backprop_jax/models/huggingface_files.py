@@ -12,13 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.byte_pairs import BytePairVocabulary
+from backprop_jax.data.text.tokenizer_files import OLDER_FILES, TOKENIZER
 from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.files.tensors import read_tensors, tensor_types, write_tensors
 
-__all__ = ["Config", "Names", "load_params", "read_config", "require_params", "save_folder"]
+__all__ = ["Config", "Names", "load_params", "read_config", "require_params", "save_folder", "unnamed"]
 
-WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,25 @@ class Config:
     def count(self, name: str, default: int) -> int:
         """A whole number of 1 or more."""
         found = self.content.get(name, default)
-        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        if whole_number(found, least=1) is None:
             raise ValueError(f"{self.path} needs a whole {name} of 1 or more, not {found!r}")
         return found
 
-    def length(self, name: str, default: int) -> int:
-        """How many entries an object has, 1 or more."""
-        if name not in self.content:
-            return default
-        found = self.content[name]
+    def labels(self, classes: int) -> tuple[str, ...]:
+        """The names of the classes, in the order of their numbers; without any, so many that say no more than these."""
+        found = self.content.get("id2label", dict(enumerate(unnamed(classes))))
         if not isinstance(found, dict) or not found:
-            raise ValueError(f"{self.path} needs an object {name} with 1 entry or more, not {found!r}")
-        return len(found)
+            raise ValueError(f"{self.path} needs an object id2label with 1 entry or more, not {found!r}")
+        by_number = {str(number): name for number, name in found.items()}
+        numbers = list(map(str, range(len(by_number))))
+        if {*by_number} != {*numbers} or not all(isinstance(name, str) for name in by_number.values()):
+            raise ValueError(f"{self.path} needs an object id2label from the numbers 0, 1, ... to names, not {found!r}")
+        return tuple(by_number[number] for number in numbers)
+
+
+def unnamed(classes: int) -> tuple[str, ...]:
+    """What transformers calls classes without names."""
+    return tuple(f"LABEL_{number}" for number in range(classes))
 
 
 def read_config(folder: str | os.PathLike, model_type: str) -> Config:
@@ -183,7 +192,7 @@ def save_folder(
 ) -> None:
     """Write the files of a model, whose tokens are of `size` kinds; each appears whole or not at all.
 
-    Without a vocabulary a tokenizer.json that is there is removed: it is of another model.
+    The files of another tokenizer are removed: it is of another model, or of an older form.
 
     Raises:   ValueError, before anything is written, if the vocabulary has more tokens; and as `write_tensors`.
     """
@@ -194,10 +203,10 @@ def save_folder(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})  # without the note transformers refuses the file
     with atomic_file(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    if vocabulary is None:
-        (folder / TOKENIZER).unlink(missing_ok=True)
-    else:
+    if vocabulary is not None:
         vocabulary.save(folder / TOKENIZER)
+    for name in OLDER_FILES if vocabulary is not None else (TOKENIZER, *OLDER_FILES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _by_path(params: PyTree) -> dict[str, Any]:

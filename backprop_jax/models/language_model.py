@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
 from backprop_jax.layers import Embedding
 from backprop_jax.layers.attention.sequences import sequences_of, with_sequences
-from backprop_jax.layers.rows import weight_gradient
+from backprop_jax.layers.example_gradients import Outer
 from backprop_jax.losses import LinearCrossEntropy
+from backprop_jax.models.tied_table import add_lookup, require_tied_loss, total
 
-__all__ = ["LanguageModel", "LanguageModelLoss", "require_tied_loss"]
+__all__ = ["LanguageModel", "LanguageModelLoss"]
 
 
 class LanguageModelResiduals(NamedTuple):
@@ -37,6 +37,8 @@ class LanguageModel(Layer):
     Source:   Press & Wolf, 2017, arXiv:1608.05859.
     """
 
+    hands_on = ("body",)
+    adds_up = ("embedding",)
     embedding: Embedding
     body: Layer
 
@@ -56,7 +58,8 @@ class LanguageModel(Layer):
         x, body, hidden = residuals
         table = params["embedding"]["table"]
         dhidden = (dy @ table).astype(hidden.dtype)
-        return self.backward_from_hidden(params, x, body, dhidden, weight_gradient(dy, hidden)), _no_cotangent(x)
+        dtable = total(self.embedding, Outer.of(dy, hidden, table.dtype))
+        return self.backward_from_hidden(params, x, body, dhidden, dtable), _no_cotangent(x)
 
     def hidden(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:
         """What the logits are made of, (B, T, D), the new state, and the residuals of the body."""
@@ -65,16 +68,15 @@ class LanguageModel(Layer):
         return sequences_of(hidden), state, body
 
     def backward_from_hidden(
-        self, params: PyTree, x: PyTree, body: PyTree, dhidden: jax.Array, dtable: jax.Array
+        self, params: PyTree, x: PyTree, body: PyTree, dhidden: jax.Array, dtable: PyTree
     ) -> PyTree:
         """The cotangents of the parameters, given those of `hidden` and of the table as the last matrix."""
         dbody, drows = pull(self.body, params["body"], body, _like(x, dhidden))
-        if drows is not None:
-            # Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
-            dtable = dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32))
-            rows = sequences_of(drows).astype(dtable.dtype)
-            dtable = dtable.at[sequences_of(x)].add(rows, mode="drop")
-        return {"embedding": {"table": dtable.astype(params["embedding"]["table"].dtype)}, "body": dbody}
+        drows = None if drows is None else sequences_of(drows)
+        return {
+            "embedding": add_lookup(self.embedding, params["embedding"], dtable, sequences_of(x), drows),
+            "body": dbody,
+        }
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class LanguageModelLoss(Layer):
     Raises:   ValueError if the loss has a bias or another number of classes than the embedding has rows.
     """
 
+    hands_on = ("layer",)
+    adds_up = ("loss",)
     layer: LanguageModel
     loss: LinearCrossEntropy
 
@@ -115,15 +119,6 @@ class LanguageModelLoss(Layer):
         dhidden, *others = dx
         dparams = self.layer.backward_from_hidden(params, tokens, body, dhidden, dhead["table"])
         return dparams, (_no_cotangent(tokens), *others)
-
-
-def require_tied_loss(loss: LinearCrossEntropy, embedding: Embedding) -> None:
-    """ValueError unless the embedding's table is all that the loss has as parameters."""
-    if loss.use_bias or loss.num_classes != embedding.num_embeddings:
-        raise ValueError(
-            f"the table of {embedding.num_embeddings} rows is that of the loss too, which needs as many classes and no "
-            f"bias, not {loss}"
-        )
 
 
 def _like(x: PyTree, array: jax.Array) -> PyTree:

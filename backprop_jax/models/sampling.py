@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-__all__ = ["draw_token", "keep_top_k", "keep_top_p", "require_sampling"]
+from backprop_jax.core.whole_number import whole_number
+
+__all__ = ["draw_token", "likeliest", "require_sampling"]
 
 
 def draw_token(
@@ -16,36 +17,36 @@ def draw_token(
     """
     logits = logits.astype(jnp.float32)
     left = logits / jnp.where(temperature == 0, 1, temperature)
-    left = left if top_k is None else keep_top_k(left, top_k)
-    left = left if top_p is None else keep_top_p(left, top_p)
-    drawn = jax.random.categorical(key, left)
+    if top_k is None and top_p is None:
+        drawn = jax.random.categorical(key, left)
+    else:
+        left, tokens = likeliest(left, top_k, top_p)
+        drawn = jnp.take_along_axis(tokens, jax.random.categorical(key, left)[:, None], -1)[:, 0]
     return jnp.where(temperature == 0, jnp.argmax(logits, -1), drawn).astype(jnp.int32)
 
 
-def keep_top_k(logits: jax.Array, k: int) -> jax.Array:
-    """The k largest logits, the others -inf: of equal ones the first, all if there are no more than k."""
-    values, places = jax.lax.top_k(logits, min(k, logits.shape[-1]))
-    return jnp.put_along_axis(jnp.full_like(logits, -jnp.inf), places, values, -1, inplace=False)
+def likeliest(logits: jax.Array, top_k: int | None, top_p: jax.Array | float | None) -> tuple[jax.Array, jax.Array]:
+    """The `top_k` largest logits (B, K) in order, the others left out, and their tokens; of equal ones the first.
 
+    With `top_p`, -inf takes the place of all but the fewest of these whose softmax together reaches it.
 
-def keep_top_p(logits: jax.Array, p: jax.Array | float) -> jax.Array:
-    """The fewest logits, the largest first, whose softmax together reaches p; the others -inf. Of equal ones the first.
-
-    Source:   Holtzman et al., 2020, arXiv:1904.09751, section 3.1.
+    Source:   Holtzman et al., 2020, arXiv:1904.09751, section 3.1, for top_p.
     """
-    order = jnp.argsort(-logits, axis=-1, stable=True)
-    reached = jnp.cumsum(jax.nn.softmax(jnp.take_along_axis(logits, order, -1), -1), -1)
-    before = jnp.pad(reached[..., :-1], [(0, 0)] * (logits.ndim - 1) + [(1, 0)])
+    size = logits.shape[-1]
+    left, tokens = jax.lax.top_k(logits, size if top_k is None else min(top_k, size))
+    if top_p is None:
+        return left, tokens
+    reached = jnp.cumsum(jax.nn.softmax(left, -1), -1)
+    before = jnp.pad(reached[:, :-1], ((0, 0), (1, 0)))
     # Sums that are rounded reach 1 too early: a p of 1 keeps all.
-    kept = jnp.take_along_axis((before < p) | (jnp.asarray(p) >= 1), jnp.argsort(order, axis=-1), -1)
-    return jnp.where(kept, logits, -jnp.inf)
+    return jnp.where((before < top_p) | (jnp.asarray(top_p) >= 1), left, -jnp.inf), tokens
 
 
 def require_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
     """ValueError if one of them is out of its range."""
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"generate needs a temperature of 0 or more, not {temperature}")
-    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1):
+    if top_k is not None and whole_number(top_k, least=1) is None:
         raise ValueError(f"generate needs a top_k of 1 or more, a whole number, or None, not {top_k!r}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"generate needs a top_p above 0 and at most 1, or None, not {top_p!r}")

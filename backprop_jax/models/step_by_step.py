@@ -10,9 +10,11 @@ from jax.typing import ArrayLike
 from backprop_jax.combinators.recurrent import Recurrent
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode, layers_of, rewrite
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.token_check import check_tokens
 from backprop_jax.layers import DotProductAttention, PositionEmbedding, SelfAttention, SinusoidalPositions
 from backprop_jax.layers.attention.cross_attention import CrossAttention
+from backprop_jax.models.steps_apart import BATCH, steps_apart
 
 __all__ = ["prepare", "read", "require_steps", "step_by_step"]
 
@@ -32,6 +34,10 @@ def step_by_step(caller: str, model: Layer, steps: int) -> Layer:
             isinstance(layer, SelfAttention) and not layer.attention.causal
         ):
             raise ValueError(f"{caller} needs a model that knows only what came before, not one with {layer}")
+        if isinstance(layer, CrossAttention) and (
+            layer.attention.causal or layer.attention.alibi or layer.attention.window is not None
+        ):
+            raise ValueError(f"{caller} needs cross-attention to which all steps are the first, not {layer}")
         if isinstance(layer, PositionEmbedding) and layer.num_embeddings < steps:
             raise ValueError(
                 f"{caller} would read {steps} tokens, the prompt's and all written but the last, "
@@ -60,7 +66,7 @@ def read(model: Layer, params: PyTree, x: PyTree) -> tuple[jax.Array, PyTree]:
 
 def require_steps(caller: str, steps: int) -> None:
     """ValueError unless that many tokens can be written."""
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    if whole_number(steps, least=1) is None:
         raise ValueError(f"{caller} needs to write 1 token or more, a whole number, not {steps!r}")
 
 
@@ -71,5 +77,11 @@ def prepare(caller: str, model: Layer, params: PyTree, prompt: ArrayLike, steps:
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(f"{caller} needs a prompt (B, P) of at least one token, not {list(shape)}")
     model = step_by_step(caller, model, shape[1] + steps - 1)
-    logits, _ = jax.eval_shape(lambda: read(model, params, jnp.zeros((1, 1), jnp.int32)))
+    apart = steps_apart(caller, model)
+
+    def one_step(params: PyTree) -> jax.Array:
+        token = jnp.zeros((BATCH, 1), jnp.int32)
+        return apart.forward(params, model.init(jax.random.key(0), token)[1], token)[0]
+
+    logits = jax.eval_shape(one_step, params)
     return model, jnp.asarray(check_tokens(np.asarray(prompt), logits.shape[-1])), logits.shape[-1]

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 from backprop_jax.combinators import chain, first, remat, skip
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.layer import Layer
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers import (
     GELU,
@@ -88,7 +89,7 @@ def feed_forward_part(
 
 def head_width(features: int, num_heads: int) -> int:
     """The width of each head; ValueError if the features cannot be divided among them."""
-    if num_heads < 1 or features % num_heads:
+    if whole_number(num_heads, least=1) is None or features % num_heads:
         raise ValueError(f"{features} features cannot be divided among {num_heads} heads: choose a divisor")
     return features // num_heads
 

@@ -36,13 +36,20 @@ class Case(NamedTuple):
 
 def make_case(layer: Layer, x: PyTree, random: np.random.Generator) -> Case:
     """Parameters moved off their initial values (a bias of zero hides its own absence), and a random cotangent."""
-    params, state = jax.jit(layer.init, compiler_options=QUICK)(jax.random.key(int(random.integers(2**31))), x)
+    params, state = initialized(layer, x, int(random.integers(2**31)))
     noise = random_like(params, random)
     moved = jax.tree.map(
-        lambda leaf, by: leaf if by is None else np.asarray(leaf + 0.3 * by, leaf.dtype), params, noise
+        lambda leaf, by: leaf if by is None else (np.asarray(leaf) + 0.3 * by).astype(leaf.dtype), params, noise
     )
     y = jax.eval_shape(layer.forward, moved, state, x)[0]
     return Case(moved, state, x, random_like(y, random))
+
+
+def initialized(layer: Layer, x: PyTree, seed: int) -> tuple[PyTree, PyTree]:
+    """What `layer.init` makes, by one program; by none where it makes no array."""
+    init = lambda seed, x: layer.init(jax.random.key(seed), x)
+    shapes = jax.eval_shape(init, seed, x)
+    return jax.jit(init, compiler_options=QUICK)(seed, x) if jax.tree.leaves(shapes) else shapes
 
 
 def random_like(tree: PyTree, random: np.random.Generator) -> PyTree:

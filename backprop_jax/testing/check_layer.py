@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from backprop_jax.core.cotangents import cast_like, is_differentiable, pull
+from backprop_jax.core.cotangents import cast_like, instantiate, is_differentiable, pull
 from backprop_jax.core.interop import as_jax_function
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import rewrite
@@ -124,44 +124,78 @@ def _check_residuals(layer: Layer, case: Case, bound: int | None) -> tuple[int, 
 
 
 def _check_float32(layer: Layer, case: Case, tolerance: float) -> float:
-    """Against `jax.vjp`, with and without jit, under vmap and scan, through `as_jax_function`: in one compilation."""
+    """Against `jax.vjp`, with and without jit, under vmap and scan, through `as_jax_function`.
+
+    In one program that holds the layer's rule twice, as compiling is what takes time: under a scan over vmapped pairs,
+    and under `jax.grad`. Only where these differ, the laws are looked at one by one.
+    """
     flip = lambda leaf: leaf[..., ::-1] if leaf.ndim and is_differentiable(leaf) else leaf
     other = case._replace(x=jax.tree.map(flip, case.x), dy=jax.tree.map(lambda leaf: -2 * leaf, case.dy))
 
-    def run(x: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
-        return hand_written(layer, case._replace(x=x, dy=dy))
+    def everything(case: Case, other: Case) -> tuple[PyTree, PyTree, PyTree]:
+        run = lambda x, dy: hand_written(layer, case._replace(x=x, dy=dy))
+        one, two = (case.x, case.dy), (other.x, other.dy)
+        pairs = _stacked(_stacked(one, two), _stacked(two, one))
+        mapped = jax.lax.map(lambda pair: jax.vmap(run)(*pair), pairs)
+        return autodiff(layer, case), _through_jax_grad(layer, case), mapped
 
-    def through_jax_grad(case: Case) -> PyTree:
-        function = as_jax_function(layer)
+    compiled = jax.jit(everything, compiler_options=QUICK)
+    (y_expected, expected), (y, gradient), mapped = jax.device_get(compiled(case, other))
+    (first, second), (second_again, first_again) = ([_at(_at(mapped, m), n) for n in range(2)] for m in range(2))
+    try:
+        assert_close(y, y_expected, tolerance, "forward")
+        error = assert_close(_named(gradient), _named(expected), tolerance, "gradient")
+        for result in (first, first_again, hand_written(layer, jax.device_put(case))):
+            assert_close(result, (y, gradient), tolerance, "under vmap in scan against without")
+        assert_close(second, second_again, tolerance, "under vmap in scan, first against second")
+    except AssertionError:
+        _check_one_by_one(layer, case, other, tolerance)
+        raise
+    return error
 
-        def objective(params: PyTree, x: PyTree) -> jax.Array:
-            return inner(case.dy, function(params, case.state, x)[0])
 
-        by_grad = jax.grad(objective, argnums=(0, 1), allow_int=True)(case.params, case.x)
-        keep = lambda leaf, primal: leaf if is_differentiable(primal) else None
-        return jax.tree.map(keep, by_grad, (case.params, case.x))
+def _check_one_by_one(layer: Layer, case: Case, other: Case, tolerance: float) -> None:
+    """The laws of `_check_float32`, by name."""
 
     def everything(case: Case, other: Case) -> dict[str, PyTree]:
-        both = jax.tree.map(lambda *leaves: jnp.stack(leaves), (case.x, case.dy), (other.x, other.dy))
-        scanned = jax.lax.map(lambda one: run(*one), both)
+        run = lambda x, dy: hand_written(layer, case._replace(x=x, dy=dy))
+        both = _stacked((case.x, case.dy), (other.x, other.dy))
         return {
             "hand": run(case.x, case.dy),
             "vjp": autodiff(layer, case),
-            "grad": through_jax_grad(case),
+            "grad": _through_jax_grad(layer, case),
             "vmap": jax.vmap(run)(*both),
-            "scan": scanned,
-            "scan, first": jax.tree.map(lambda leaf: leaf[0], scanned),
+            "scan": jax.lax.map(lambda one: run(*one), both),
         }
 
-    result = jax.jit(everything, compiler_options=QUICK)(case, other)
+    result = jax.device_get(jax.jit(everything, compiler_options=QUICK)(case, other))
     (y, gradient), (y_expected, expected) = result["hand"], result["vjp"]
     assert_close(y, y_expected, tolerance, "forward against forward under jax.vjp")
-    error = assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float32")
-    assert_close(_named(result["grad"]), _named(gradient), tolerance, "jax.grad through as_jax_function")
-    assert_close(result["scan, first"], result["hand"], tolerance, "under scan against without")
+    assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float32")
+    assert_close(_named(result["grad"][1]), _named(gradient), tolerance, "jax.grad through as_jax_function")
+    assert_close(_at(result["scan"], 0), result["hand"], tolerance, "under scan against without")
     assert_close(result["vmap"], result["scan"], tolerance, "under vmap against under scan")
     assert_close(hand_written(layer, jax.device_put(case)), result["hand"], tolerance, "without jit against with")
-    return error
+
+
+def _through_jax_grad(layer: Layer, case: Case) -> tuple[PyTree, PyTree]:
+    """The output, and `(dparams, dx)` by `jax.grad` of the layer as a JAX function."""
+
+    def objective(params: PyTree, x: PyTree) -> tuple[jax.Array, PyTree]:
+        y, _ = as_jax_function(layer)(params, case.state, x)
+        return inner(case.dy, y), y
+
+    by_grad, y = jax.grad(objective, argnums=(0, 1), has_aux=True, allow_int=True)(case.params, case.x)
+    keep = lambda leaf, primal: leaf if is_differentiable(primal) else None
+    return y, jax.tree.map(keep, by_grad, (case.params, case.x))
+
+
+def _stacked(*trees: PyTree) -> PyTree:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _at(tree: PyTree, place: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[place], tree)
 
 
 def _check_bfloat16(layer: Layer, case: Case, precise: Callable[[Case], tuple[PyTree, PyTree]]) -> None:
@@ -188,36 +222,32 @@ def _check_float64(
         other_dy = random_like(case.dy, random)
         direction = random_direction(layer, case, random)
         leaves, structure = jax.tree.flatten(case.dy)
-        partial_cotangents = [
-            tuple(
-                structure.unflatten([*leaves[:n], zero, *leaves[n + 1 :]]) for zero in (None, np.zeros_like(leaves[n]))
-            )
+        without = [
+            [structure.unflatten([*leaves[:n], zero, *leaves[n + 1 :]]) for zero in (None, np.zeros_like(leaves[n]))]
             for n in range(len(leaves) if len(leaves) > 1 else 0)
         ]
-
         combine = lambda left, right: jax.tree.map(lambda a, b: 1e3 * a - 1e-3 * b, left, right)
-        three = jax.tree.map(lambda *dys: np.stack(dys), case.dy, other_dy, combine(case.dy, other_dy))
+        full = [case.dy, other_dy, combine(case.dy, other_dy), *(zeros for _, zeros in without)]
 
-        def everything(case: Case, three: PyTree, partial_cotangents: list) -> dict[str, PyTree]:
-            backward = lambda dy: hand_written(layer, case._replace(dy=dy))[1]
-            return {
-                "three": jax.lax.map(lambda n: backward(jax.tree.map(lambda dys: dys[n], three)), jnp.arange(3)),
-                "none and zero": [tuple(map(backward, pair)) for pair in partial_cotangents],
-                "difference": directional_difference(layer, case, direction, STEP) if smooth else None,
-            }
+        def everything(case: Case, full: PyTree, partial_cotangents: list) -> tuple[PyTree, list, PyTree]:
+            _, _, residuals = layer.forward(case.params, case.state, case.x)
+            backward = lambda dy: instantiate(pull(layer, case.params, residuals, dy), (case.params, case.x))
+            difference = directional_difference(layer, case, direction, STEP) if smooth else None
+            return jax.lax.map(backward, full), [backward(dy) for dy in partial_cotangents], difference
 
-        result = jax.device_get(jax.jit(everything, compiler_options=QUICK)(case, three, partial_cotangents))
+        stacked = jax.tree.map(lambda *dys: np.stack(dys), *full)
+        compiled = jax.jit(everything, compiler_options=QUICK)
+        results, with_none, difference = jax.device_get(compiled(case, stacked, [none for none, _ in without]))
         _, expected = precise(case)
-        gradient, of_other, of_sum = (jax.tree.map(lambda leaf, n=n: leaf[n], result["three"]) for n in range(3))
+        gradient, of_other, of_sum, *with_zeros = (_at(results, n) for n in range(len(full)))
         error = assert_close(_named(gradient), _named(expected), tolerance, "gradient against jax.vjp in float64")
         linear = "backward of a sum of cotangents against the sum of their backwards"
         assert_close(_named(of_sum), _named(combine(gradient, of_other)), max(1e-9, tolerance), linear)
-        for number, pair in enumerate(result["none and zero"]):
-            with_none, with_zeros = map(_named, pair)
-            assert_close(with_none, with_zeros, tolerance, f"None for output leaf {number} against zeros")
+        for number, (none, zeros) in enumerate(zip(with_none, with_zeros, strict=True)):
+            assert_close(_named(none), _named(zeros), tolerance, f"None for output leaf {number} against zeros")
         if not smooth:
             return error, None
-        return error, _assert_derivative(gradient, direction, float(result["difference"]))
+        return error, _assert_derivative(gradient, direction, float(difference))
 
 
 def _assert_derivative(gradient: PyTree, direction: PyTree, difference: float) -> float:

@@ -92,5 +92,6 @@ WORKLOAD = Workload(
     name="attention",
     title="causal attention, forward and all gradients, 8 heads of 64, float32",
     cases={f"{length:,} steps": partial(make_task, length) for length in LENGTHS},
+    lengths={f"{length:,} steps": length for length in LENGTHS},
     builders={"ours": ours, "jax_grad": jax_grad, "torch_eager": torch_eager},
 )

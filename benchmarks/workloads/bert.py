@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.transformers import Block, block_shapes, dense, draw, norm, our_training
+from benchmarks.transformers import Block, block_flops, block_shapes, dense, draw, norm, our_training
 from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
 __all__ = ["WORKLOAD", "Size", "make_task"]
@@ -69,6 +69,16 @@ def _block(width: int, heads: int) -> Block:
     return Block(width, heads, 4 * width, "gelu", EPSILON)
 
 
+def _flops(size: Size) -> int:
+    """Of the products of a training step: the blocks, what prepares words for the table, and the table, at all steps.
+
+    Those of one step a text, which tell whether it follows, are a thousandth and left out.
+    """
+    tokens, width = size.batch * size.steps, size.features
+    blocks = block_flops(_block(width, size.heads), size.layers, size.batch, size.steps)
+    return blocks + 3 * 2 * tokens * (width * width + width * size.vocabulary)
+
+
 def _sizes(task: Task) -> tuple[int, int, int, Block]:
     """Words, steps, layers, and what the blocks are."""
     vocabulary, width = task.weights["embedding/table"].shape
@@ -119,7 +129,8 @@ def _loss(cross_entropy: Callable, logits: Any, targets: Any, labels: Any) -> An
     return cross_entropy(words, targets) + cross_entropy(follows, labels)
 
 
-def flax_optax(task: Task) -> JaxProgram:
+def flax_optax(policy: str | None, task: Task) -> JaxProgram:
+    """Each block is under `jax.checkpoint` if a policy is named."""
     import flax.linen as nn
 
     from benchmarks.flax_transformers import cross_entropy, flax_training, stack
@@ -143,7 +154,7 @@ def flax_optax(task: Task) -> JaxProgram:
             embedding = nn.Embed(vocabulary, block.width, name="embedding")
             x = embedding(tokens) + nn.Embed(2, block.width, name="types")(types)
             x = x + nn.Embed(steps, block.width, name="positions").embedding[: tokens.shape[1]]
-            x = stack("layers", block, layers, nn.LayerNorm(EPSILON, name="norm")(x))
+            x = stack("layers", block, layers, nn.LayerNorm(EPSILON, name="norm")(x), policy=policy)
             words = embedding.attend(Words(name="words")(x)) + self.param("b", nn.initializers.zeros, (vocabulary,))
             return words, nn.Dense(2, name="follows")(Pooler(name="pooler")(x))
 
@@ -184,11 +195,13 @@ WORKLOAD = Workload(
     name="bert",
     title="BERT, hidden words and following texts, AdamW, float32",
     cases={str(SIZE): partial(make_task, SIZE)},
+    flops={str(SIZE): _flops(SIZE)},
     builders={
         "ours": partial(ours, "norms"),
         "ours_block": partial(ours, "block"),
         "jax_grad": jax_grad,
-        "flax_optax": flax_optax,
+        "flax_optax": partial(flax_optax, None),
+        "flax_optax_remat": partial(flax_optax, "dots_with_no_batch_dims_saveable"),
         "torch_eager": partial(torch_program, False),
         "torch_compile": partial(torch_program, True),
     },

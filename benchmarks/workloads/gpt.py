@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.transformers import Block, block_shapes, draw, norm, our_training
+from benchmarks.transformers import Block, block_flops, block_shapes, draw, norm, our_training
 from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
 __all__ = ["WORKLOAD", "Size", "make_task"]
@@ -54,6 +54,13 @@ def make_task(size: Size) -> Task:
 
 def _block(width: int, heads: int) -> Block:
     return Block(width, heads, 4 * width, "gelu_tanh", EPSILON, norm_first=True, causal=True)
+
+
+def _flops(size: Size) -> int:
+    """Of the products of a training step: 6 x tokens x (the blocks' weights + the table's), and attention."""
+    tokens = size.batch * size.steps
+    blocks = block_flops(_block(size.features, size.heads), size.layers, size.batch, size.steps)
+    return blocks + 3 * 2 * tokens * size.features * size.vocabulary
 
 
 def _sizes(task: Task) -> tuple[int, int, int, Block]:
@@ -133,6 +140,7 @@ WORKLOAD = Workload(
     name="gpt",
     title="GPT, next token, AdamW, float32",
     cases={str(size): partial(make_task, size) for size in SIZES},
+    flops={str(size): _flops(size) for size in SIZES},
     builders={
         "ours": partial(ours, "norms"),
         "ours_block": partial(ours, "block"),

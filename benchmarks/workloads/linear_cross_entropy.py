@@ -103,23 +103,36 @@ def _program(task: Task, compute: Callable[[Any, Any, Any], tuple[Any, Mapping[s
     return JaxProgram(step, gradients, (weights, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)))
 
 
-def torch_eager(task: Task) -> TorchProgram:
+def torch_program(compiled: bool, task: Task) -> TorchProgram:
     import torch
 
     table, hidden = (torch.from_numpy(part.copy()).requires_grad_() for part in (task.weights["table"], task.batch[0]))
     target = torch.from_numpy(task.batch[1]).long()
 
+    def all_logits() -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(torch.nn.functional.linear(hidden, table), target)
+
+    loss = torch.compile(all_logits, dynamic=False) if compiled else all_logits
+
     def gradients() -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
-        y = torch.nn.functional.cross_entropy(torch.nn.functional.linear(hidden, table), target)
+        y = loss()
         dtable, dhidden = torch.autograd.grad(y, (table, hidden))
         return y.detach(), {"hidden": dhidden, "table": dtable}
 
-    return TorchProgram(lambda: gradients()[0], gradients, reset=lambda: None)
+    return TorchProgram(lambda: gradients()[0], gradients, reset=lambda: None, compiled=compiled)
 
 
 WORKLOAD = Workload(
     name="linear_cross_entropy",
     title="Projection and cross-entropy, forward and both gradients, float32",
     cases={str(shape): partial(make_task, shape) for shape in SHAPES},
-    builders={builder.__name__: builder for builder in (ours, jax_grad, jax_checkpoint, torch_eager)},
+    # The logits, and the gradients of hidden and table.
+    flops={str(shape): 3 * 2 * shape.tokens * shape.classes * shape.width for shape in SHAPES},
+    builders={
+        "ours": ours,
+        "jax_grad": jax_grad,
+        "jax_checkpoint": jax_checkpoint,
+        "torch_eager": partial(torch_program, False),
+        "torch_compile": partial(torch_program, True),
+    },
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.transformers import Block, block_shapes, draw, our_training, waves
+from benchmarks.transformers import Block, block_flops, block_shapes, draw, our_training, waves
 from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
 __all__ = ["WORKLOAD", "Size", "make_task"]
@@ -62,6 +62,14 @@ def _blocks(width: int, heads: int, hidden: int) -> tuple[Block, Block]:
     return block, block._replace(causal=True, cross=True)
 
 
+def _flops(size: Size) -> int:
+    """Of the products of a training step: both stacks, and the table; padding counts, for all calculate with it."""
+    encoder, decoder = _blocks(size.features, size.heads, size.hidden)
+    blocks = block_flops(encoder, size.layers, size.batch, size.steps)
+    blocks += block_flops(decoder, size.layers, size.batch, size.steps, memory=size.steps)
+    return blocks + 3 * 2 * size.batch * size.steps * size.features * size.vocabulary
+
+
 def _sizes(task: Task) -> tuple[int, int, tuple[Block, Block]]:
     """Words, layers, and what the blocks of encoder and decoder are."""
     layers, hidden, width = task.weights["encoder/mlp/c_proj/w"].shape
@@ -99,7 +107,8 @@ def jax_grad(task: Task) -> JaxProgram:
     return our_training(objective, task, autodiff_value_and_grad, lambda batch: (batch[:3], batch[3]))
 
 
-def flax_optax(task: Task) -> JaxProgram:
+def flax_optax(policy: str | None, task: Task) -> JaxProgram:
+    """Each block is under `jax.checkpoint` if a policy is named."""
     import flax.linen as nn
 
     from benchmarks.flax_transformers import cross_entropy, flax_training, stack
@@ -112,8 +121,8 @@ def flax_optax(task: Task) -> JaxProgram:
         def __call__(self, source, lengths, inputs):
             embedding = nn.Embed(vocabulary, width, name="embedding")
             x, y = (embedding(tokens) * width**0.5 + waves(tokens.shape[1], width) for tokens in (source, inputs))
-            memory = stack("encoder", encoder, layers, x, lengths)
-            return embedding.attend(stack("decoder", decoder, layers, y, lengths, memory))
+            memory = stack("encoder", encoder, layers, x, lengths, policy=policy)
+            return embedding.attend(stack("decoder", decoder, layers, y, lengths, memory, policy))
 
     return flax_training(Transformer(), 3, cross_entropy, task)
 
@@ -148,11 +157,13 @@ WORKLOAD = Workload(
     name="translation",
     title="Transformer, translation, AdamW, float32",
     cases={str(SIZE): partial(make_task, SIZE)},
+    flops={str(SIZE): _flops(SIZE)},
     builders={
         "ours": partial(ours, "norms"),
         "ours_block": partial(ours, "block"),
         "jax_grad": jax_grad,
-        "flax_optax": flax_optax,
+        "flax_optax": partial(flax_optax, None),
+        "flax_optax_remat": partial(flax_optax, "dots_with_no_batch_dims_saveable"),
         "torch_eager": partial(torch_program, False),
         "torch_compile": partial(torch_program, True),
     },

@@ -16,7 +16,7 @@ def expected():
     return quick_evidence(WORKLOAD.builders["ours"], TASK)
 
 
-@pytest.mark.parametrize("name", ["ours_block", "jax_grad", "flax_optax"])
+@pytest.mark.parametrize("name", ["ours_block", "jax_grad", "flax_optax", "flax_optax_remat"])
 def test_all_compute_the_same(name, expected):
     if obstacle(name):
         pytest.skip(f"{name} {obstacle(name)}")

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks import contestants, machine, workload
+from benchmarks.runner import Outcome
 from tests.benchmarks.tiny import TINY
 
 NUMBERS = (
@@ -20,6 +21,7 @@ NUMBERS = (
     "rounds",
     "steps_a_round",
 )
+OF_SOME_WORKLOADS = "matmul_share", "bytes_a_token"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +53,7 @@ def test_json_has_an_entry_for_each_contestant_of_each_case(published):
     there = [(entry["case"], entry["name"]) for entry in document["contestants"]]
     assert there == [(case, name) for case in TINY.cases for name in ("ours", "jax_grad", "flax_optax")]
     for entry in document["contestants"]:
-        assert set(entry) == {"name", "case", *NUMBERS}
+        assert set(entry) == {"name", "case", *NUMBERS, *OF_SOME_WORKLOADS}
         assert all(isinstance(entry[key], int | float) for key in NUMBERS)
         assert entry["median_ms"] > 0 and entry["trace_lower_s"] > 0 and entry["compile_s"] > 0
         assert entry["rounds"] == 1
@@ -89,7 +91,7 @@ def test_noise_is_refused(tmp_path, capfd, monkeypatch):
 
 
 def test_noise_that_comes_later_is_refused_too(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(command_line, "measure", lambda *arguments: [])
+    monkeypatch.setattr(command_line, "measure", lambda *arguments: Outcome([], {}))
     monkeypatch.setattr(command_line.noise, "disturbed", lambda *arguments: ["ours spreads by 50%"])
     monkeypatch.setattr(command_line, "workers", lambda *arguments: nullcontext({}))
     assert command_line.main(["tiny", "--contestants", "ours", "--json", str(tmp_path / "tiny.json")]) == 3
@@ -104,6 +106,7 @@ def test_noise_that_comes_later_is_refused_too(tmp_path, capfd, monkeypatch):
         (["no_such"], "unknown workload 'no_such': choose from attention"),
         (["tiny", "--contestants", "ours,no_such"], "unknown contestant 'no_such': choose from ours, jax_grad"),
         (["tiny", "--contestants", "torch_eager"], "tiny has no contestant torch_eager: choose from ours"),
+        (["tiny", "--cases", "batch 5"], "tiny has no case with 'batch 5' in its name: choose from batch 4; batch 6"),
         (["tiny", "--repeats", "0"], "--repeats needs 1 round or more, not 0"),
         (["tiny", "--json", "no_such_folder/tiny.json"], "cannot write no_such_folder/tiny.json"),
     ],

@@ -128,6 +128,27 @@ def of_start(start, x):
 
 sharded = jax.jit(jax.shard_map(of_start, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
 assert_close(sharded(start, words), of_start(start, words))
+# Loops over tiles of attention and chunks of tokens; a mean divides by the tokens that count on all devices.
+from dataclasses import replace
+
+def tiled(layer):
+    return replace(layer, tile=(2, 2)) if isinstance(layer, bp.DotProductAttention) else layer
+
+model = bp.rewrite(bp.models.gpt(64, 5, 8, 2, 2), tiled)
+loss = bp.losses.LinearCrossEntropy(64, ignore_index=-1, chunk_size=3)
+whole = bp.models.LanguageModelLoss(model, loss)
+parts = replace(whole, loss=replace(loss, reduction="sum"))
+tokens, targets = np.random.default_rng(0).integers(-1, 64, (2, 16, 5), np.int32)
+batch = np.abs(tokens), targets
+params, state = whole.init(jax.random.key(0), batch)
+
+def step(params, *batch):
+    count = jax.lax.psum((batch[1] != -1).sum(), "data")
+    return jax.tree.map(lambda leaf: leaf / count, bp.value_and_grad(parts)(params, state, batch)[1])
+
+sharded = jax.jit(jax.shard_map(step, mesh=mesh, in_specs=(P(), P("data"), P("data")), out_specs=P()))
+expected = jax.jit(lambda params: bp.value_and_grad(whole)(params, state, batch)[1])(params)
+jax.tree.map(assert_close, sharded(params, *batch), expected)
 print("equal on", jax.device_count(), "devices")
 """
 

@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import backprop_jax as bp
 from tests.catalogue import normal
@@ -58,3 +59,12 @@ def test_a_cell_is_told_of_by_what_holds_it() -> None:
         (recurrent, 4 * 6 * (D + 6 + 1)),
         (bp.Dense(2), 14),
     ]
+
+
+def test_what_a_layer_asks_of_those_in_it_is_there() -> None:
+    """Their class, their fields, and not their forward alone."""
+    glu = bp.summarize(bp.GLU(bp.SiLU()), normal(2, 4))
+    assert [line.layer for line in glu.layers] == [bp.SiLU()]
+    sentences = np.zeros((2, 5), np.int32), np.array([5, 2]), np.zeros((2, 4), np.int32)
+    summary = bp.summarize(bp.models.transformer(7, None, 8, 12, layers=2, num_heads=2), sentences)
+    assert [line.path for line in summary.layers if isinstance(line.layer, bp.Embedding)] == ["embedding"] * 2

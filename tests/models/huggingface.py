@@ -9,12 +9,13 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 import backprop_jax as bp
+from backprop_jax import optim
 from backprop_jax.losses import CrossEntropy, LinearCrossEntropy
 from backprop_jax.models import BertInput, BertPreTrainingLoss, LanguageModelLoss
 from backprop_jax.testing.cases import QUICK
 from tests.oracles import huggingface as oracle
 
-__all__ = ["Read", "gradients", "logits", "read", "save", "write_folder"]
+__all__ = ["Read", "gradients", "logits", "losses_of_training", "read", "save", "write_folder"]
 
 
 class Read(NamedTuple):
@@ -58,6 +59,22 @@ def read(folder: Path, case: oracle.Case, **options: Any) -> Read:
 def logits(given: Read) -> list[np.ndarray]:
     forward = jax.jit(lambda params, state, x: given.model.forward(params, state, x)[0], compiler_options=QUICK)
     return jax.tree.leaves(forward(given.params, given.state, given.batch[0]))
+
+
+def losses_of_training(given: Read) -> np.ndarray:
+    """Before each of ten steps of AdamW on the one batch."""
+    optimizer = optim.adamw(oracle.LEARNING_RATE, weight_decay=oracle.WEIGHT_DECAY)
+    gradient = bp.value_and_grad(given.objective)
+
+    def step(carry: Any, _: None) -> tuple[Any, jax.Array]:
+        params, moments = carry
+        (loss, _), dparams = gradient(params, given.state, given.batch)
+        updates, moments = optimizer.update(dparams, moments, params)
+        return (optim.apply_updates(params, updates), moments), loss
+
+    train = jax.jit(lambda start: jax.lax.scan(step, start, length=oracle.STEPS_OF_ADAMW), compiler_options=QUICK)
+    _, losses = train((given.params, optimizer.init(given.params)))
+    return np.asarray(losses)
 
 
 def save(folder: Path, given: Read, params: Any) -> dict[str, np.ndarray]:

@@ -114,7 +114,7 @@ def test_what_it_does_not_take() -> None:
         with pytest.raises(ValueError, match="needs a length_penalty of 0 or more, not"):
             beam_search(model, params, PROMPT, 2, 2, alpha)
     for end in (-1, 3, 0.5):
-        with pytest.raises(ValueError, match="needs an end_token of 0 to 2, or None, not"):
+        with pytest.raises(ValueError, match="needs an end token of 0 to 2, or None, not"):
             beam_search(model, params, PROMPT, 2, 2, end_token=end)
     with pytest.raises(ValueError, match="beam_search needs to write 1 token or more"):
         beam_search(model, params, PROMPT, 0)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import backprop_jax as bp
+from backprop_jax.data import HiddenWords
 from backprop_jax.losses import CrossEntropy, LinearCrossEntropy
 from backprop_jax.models import BertInput, BertPreTrainingLoss, bert, bert_classifier, bert_pretraining
-from backprop_jax.models.bert_parts import FirstStep, TokenTypes
+from backprop_jax.models.bert_parts import FirstStep, StepsAt, TokenTypes
 from backprop_jax.testing import check_layer
 from backprop_jax.testing.cases import QUICK
 from tests.catalogue import ids, normal
@@ -56,7 +57,25 @@ def test_without_a_cotangent_there_is_none_of_a_parameter() -> None:
 def test_the_gradient_of_pre_training_is_that_of_jax_grad() -> None:
     noisy = BertPreTrainingLoss(bert_pretraining(bert(11, 8, 8, 2, 2, rate=0.2, recompute="block")), LOSS.loss)
     with jax.enable_x64(True):
-        assert_gradient_of_objective(noisy, BATCH)
+        assert_gradient_of_objective(noisy, (X, HiddenWords(ids(3, 2, below=5), ids(3, 2, below=11)), BATCH[2]))
+
+
+def test_words_told_at_their_places_alone_give_the_same_loss_and_gradients() -> None:
+    """In any order, with places at which nothing is hidden, one of them twice."""
+    places = np.array([[4, 0, 1], [3, 3, 0], [2, 1, 0]])
+    words = np.where(np.arange(3) < np.array([[2], [1], [0]]), np.take_along_axis(TOKENS, places, 1), -1)
+    targets = np.full((3, 5), -1)
+    targets[[0, 0, 1], [4, 0, 3]] = TOKENS[[0, 0, 1], [4, 0, 3]]
+    params, state = _start(LOSS, BATCH)
+    step, targets_of_two = bp.value_and_grad(LOSS), (targets, HiddenWords(places, words))
+    both = jax.jit(
+        lambda: [step(params, state, (X, each, BATCH[2])) for each in targets_of_two], compiler_options=QUICK
+    )
+    ((whole, _), expected), ((loss, _), gradient) = both()
+    np.testing.assert_allclose(loss, whole, rtol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), gradient, expected)
+    program = str(jax.make_jaxpr(step)(params, state, (X, targets_of_two[1], BATCH[2])))
+    assert "[9,11]" in program and "[15,11]" not in program  # logits of 3 places a text, of 5 nowhere
 
 
 def test_the_loss_is_that_of_the_logits() -> None:
@@ -141,6 +160,9 @@ def test_bad_sizes_are_refused() -> None:
         BertPreTrainingLoss(LOSS.layer, LOSS.loss, CrossEntropy(reduction="none"))
     with pytest.raises(TypeError, match=r"needs what models\.bert_pretraining makes, not Bert\("):
         BertPreTrainingLoss(ENCODER, LOSS.loss)  # pyright: ignore[reportArgumentType]
+    for places in (TOKENS[:2], TOKENS[0], TOKENS * 0.5):
+        with pytest.raises(ValueError, match=r"StepsAt\(\) of x \[3, 5, 8\] needs integer places \(B, P\), not"):
+            StepsAt().forward((), (), (jnp.zeros((3, 5, 8)), places))
     with pytest.raises(ValueError, match="sequences of 1 step or more"):
         FirstStep().forward((), (), jnp.zeros((2, 0, 3)))
 

@@ -47,6 +47,9 @@ TRANSFORMERS = {
     "gpt": gpt(6, 10, 8, layers=2, num_heads=2, rate=0.5),
     "rotary": LanguageModel(bp.Embedding(6, 8), bp.skip(ROTARY)),
     "waves": LanguageModel(bp.Embedding(6, 8), bp.chain(bp.SinusoidalPositions(), bp.skip(ROTARY))),
+    "alibi": LanguageModel(
+        bp.Embedding(6, 8), bp.skip(attention_part(8, 2, attention=bp.DotProductAttention(causal=True, alibi=True)))
+    ),
 }
 
 
@@ -152,5 +155,12 @@ def test_what_it_does_not_take(params) -> None:
     open_ended = LanguageModel(bp.Embedding(6, 8), attention_part(8, 2))
     with pytest.raises(ValueError, match="knows only what came before, not one with SelfAttention"):
         generate(open_ended, abstract, PROMPT, 3, KEY)
+    # The recurrent layer behind it remembers, but the convolution does not.
+    backward_looking = bp.chain(bp.Embedding(6, 3), bp.Conv(3, (3,), padding=((2, 0),)), bp.recurrent(bp.LSTMCell(6)))
+    unused, _ = jax.eval_shape(backward_looking.init, KEY, PROMPT)
+    with pytest.raises(
+        ValueError, match=r"generate gives .*, but Conv\(.* at 1 looks at other steps than its own and re"
+    ):
+        generate(backward_looking, unused, PROMPT, 3, KEY)
     with pytest.raises(ValueError, match="SelfAttention, not DotProductAttention"):
         generate(bp.chain(bp.Embedding(6, 8), bp.DotProductAttention(causal=True)), abstract, PROMPT, 3, KEY)

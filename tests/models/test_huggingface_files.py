@@ -10,9 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import backprop_jax as bp
-from backprop_jax import optim
 from backprop_jax.data import BytePairVocabulary
-from backprop_jax.testing.cases import QUICK
 from tests.models import huggingface
 from tests.oracles import huggingface as oracle
 
@@ -46,18 +44,7 @@ def test_logits_of_words_and_of_what_follows(tmp_path: Path) -> None:
 @each_case
 def test_ten_losses_of_adamw_are_those_that_transformers_gave(case: oracle.Case, tmp_path: Path) -> None:
     huggingface.write_folder(tmp_path, case)
-    given = huggingface.read(tmp_path, case)
-    optimizer = optim.adamw(oracle.LEARNING_RATE, weight_decay=oracle.WEIGHT_DECAY)
-    gradient = bp.value_and_grad(given.objective)
-
-    def step(carry: Any, _: None) -> tuple[Any, jax.Array]:
-        params, moments = carry
-        (loss, _), dparams = gradient(params, given.state, given.batch)
-        updates, moments = optimizer.update(dparams, moments, params)
-        return (optim.apply_updates(params, updates), moments), loss
-
-    train = jax.jit(lambda start: jax.lax.scan(step, start, length=oracle.STEPS_OF_ADAMW), compiler_options=QUICK)
-    _, losses = train((given.params, optimizer.init(given.params)))
+    losses = huggingface.losses_of_training(huggingface.read(tmp_path, case))
     np.testing.assert_allclose(losses, oracle.stored()[case.name]["training"], atol=1e-4)
 
 
@@ -137,6 +124,7 @@ def test_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
         (CLASSIFIER, {"id2label": None}, "config.json needs an object id2label with 1 entry or more, not None"),
         (CLASSIFIER, {"id2label": 3}, "config.json needs an object id2label .* not 3"),
         (CLASSIFIER, {"id2label": {}}, "config.json needs an object id2label .* not {}"),
+        (CLASSIFIER, {"id2label": {"0": "a", "2": "b"}}, "id2label from the numbers 0, 1, ... to names, not"),
         (
             CLASSIFIER,
             {"id2label": {"0": "a"}},
@@ -180,6 +168,24 @@ def test_the_vocabulary_goes_with_the_model(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_the_names_of_classes_go_with_the_model(tmp_path: Path) -> None:
+    huggingface.write_folder(tmp_path, CLASSIFIER)
+    model, params = bp.models.load_bert(tmp_path)
+    labels = bp.models.bert_labels(tmp_path)
+    assert labels == ("a", "b", "c")
+    bp.models.save_bert(tmp_path / "named", model, params, labels=labels)
+    config = json.loads((tmp_path / "named" / "config.json").read_text())
+    assert {name: config[name] for name in ("id2label", "label2id")} == {
+        name: CLASSIFIER.config[name] for name in ("id2label", "label2id")
+    }
+    (tmp_path / "config.json").write_text(json.dumps(BERT.config))
+    assert bp.models.bert_labels(tmp_path) == ("LABEL_0", "LABEL_1")
+    for wrong in ("a", "b"), ("a", "b", "a"), "abc":
+        with pytest.raises(ValueError, match="save_bert needs labels for 3 classes, different names, not"):
+            bp.models.save_bert(tmp_path / "wrong", model, params, labels=wrong)
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_other_models_are_not_saved(tmp_path: Path) -> None:
     other = bp.models.LanguageModel(bp.Embedding(5, 4), bp.Identity())
     with pytest.raises(ValueError, match=r"save_gpt2 writes models that models\.gpt makes, not LanguageModel"):
@@ -210,7 +216,8 @@ def test_other_parameters_are_not_saved(tmp_path: Path) -> None:
 
 
 def test_the_vocabulary_of_another_model_does_not_stay(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text("{}")
+    for name in "tokenizer.json", "vocab.json", "merges.txt", "vocab.txt":
+        (tmp_path / name).write_text("{}")
     model = bp.models.gpt(11, 8, 12, 1, 2)
     params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), _shapes(model))
     bp.models.save_gpt2(tmp_path, model, params)
@@ -246,18 +253,27 @@ def _shapes(model: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@each_case
-def test_folders_go_to_transformers_and_back(case: oracle.Case, tmp_path: Path) -> None:
-    """And every element of every gradient is the same."""
+@pytest.mark.parametrize("seed", [None, 0, 1])
+@pytest.mark.parametrize("name", [case.name for case in oracle.CASES])
+def test_folders_go_to_transformers_and_back(name: str, seed: int | None, tmp_path: Path) -> None:
+    """And every element of the logits and of every gradient is the same, in configurations drawn at random too."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    stored = {case.name: case for case in oracle.CASES}[name]
+    case = stored if seed is None else oracle.random_case(name, seed)
     twin = oracle.twin(case)
     twin.save_pretrained(tmp_path / "theirs")
-    given = huggingface.read(tmp_path / "theirs", case)
+    given = huggingface.read(tmp_path / "theirs", case, recompute={None: "norms", 0: "none", 1: "block"}[seed])
     loss, gradients = huggingface.gradients(given, tmp_path / "gradients")
     logits, expected = oracle.outputs(case, twin)
     assert abs(loss - expected.item()) < 1e-4
     for name, theirs in oracle.gradients(case, twin).items():
         np.testing.assert_allclose(gradients[name], theirs, atol=1e-4, err_msg=name)
+    for ours, theirs in zip(huggingface.logits(given), logits, strict=True):
+        # Of words there is none where a text has ended.
+        real = (
+            np.arange(ours.shape[1]) < oracle.LENGTHS[:, None] if ours.ndim == 3 and case is not GPT2 else slice(None)
+        )
+        np.testing.assert_allclose(ours[real], theirs.detach().numpy()[real], atol=1e-4)
     huggingface.save(tmp_path / "ours", given, given.params)
     loaded = getattr(transformers, case.name).from_pretrained(tmp_path / "ours", attn_implementation="eager")
     with torch.no_grad():
@@ -267,3 +283,6 @@ def test_folders_go_to_transformers_and_back(case: oracle.Case, tmp_path: Path) 
     assert (
         load_file(tmp_path / "ours/model.safetensors").keys() == load_file(tmp_path / "theirs/model.safetensors").keys()
     )
+    if seed == 0:
+        losses = huggingface.losses_of_training(given)
+        np.testing.assert_allclose(losses, oracle.losses_of_training(case, twin), atol=1e-4)

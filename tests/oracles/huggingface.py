@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["CASES", "LENGTHS", "Case", "batch", "fingerprint", "stored", "tensors"]
+__all__ = ["CASES", "LENGTHS", "Case", "batch", "fingerprint", "random_case", "stored", "tensors"]
 
 FILE = Path(__file__).with_suffix(".json")
 BATCH, STEPS = 3, 6
@@ -40,6 +40,25 @@ CASES = [
     Case("BertForPreTraining", BERT),
     Case("BertForSequenceClassification", BERT | THREE),
 ]
+
+
+def random_case(name: str, seed: int) -> Case:
+    """Of a class of transformers, one of the configurations that can be read."""
+    numbers = np.random.default_rng([seed, *name.encode()])
+
+    def draw(*choices: Any) -> Any:
+        return choices[numbers.integers(len(choices))]
+
+    heads, layers, vocabulary, length = draw(1, 2, 3, 5), draw(1, 2, 4), draw(2, 17, 64), draw(6, 9)
+    width = heads * draw(2, 4, 7)
+    if name == "GPT2LMHeadModel":
+        sizes = {"vocab_size": vocabulary, "n_positions": length, "n_embd": width, "n_layer": layers, "n_head": heads}
+        names = {"activation_function": draw("gelu_new", "gelu_pytorch_tanh"), "n_inner": draw(None, 4 * width)}
+        return Case(name, GPT2 | sizes | names)
+    classes = {str(number): f"class {number}" for number in range(draw(3, 4))}
+    sizes = {"vocab_size": vocabulary, "max_position_embeddings": length, "hidden_size": width}
+    sizes |= {"num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": draw(1, 9, 30)}
+    return Case(name, BERT | sizes | {"type_vocab_size": draw(1, 2, 5), "id2label": classes})
 
 
 def tensors(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

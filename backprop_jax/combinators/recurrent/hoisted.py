@@ -8,10 +8,11 @@ from jax import lax
 
 from backprop_jax.combinators.recurrent.steps import How, carry_before, choose, swap_steps, zeros_where_not
 from backprop_jax.core.cotangents import cast_like, widen
+from backprop_jax.core.example_gradients import summed
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell
 
-__all__ = ["Hoisted", "backward", "forward"]
+__all__ = ["Hoisted", "backward", "backward_per_example", "forward"]
 
 
 class Hoisted(NamedTuple):
@@ -56,6 +57,34 @@ def backward(
     how: How,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """The cotangents of the parameters, of the carry before the first step, and of x."""
+    dstart, around = _retreat(cell, params, residuals, dlast, dy, how)
+    dparams, dx = cell.collect(params, *around)
+    return summed(dparams), dstart, cast_like(swap_steps(dx), residuals.x)
+
+
+def backward_per_example(
+    cell: HoistedCell,
+    params: PyTree,
+    residuals: Hoisted,
+    dlast: PyTree,
+    dy: PyTree,
+    how: How,
+) -> tuple[PyTree, PyTree, PyTree]:
+    """`backward` with `ExampleGradients` of the parameters."""
+    dstart, around = _retreat(cell, params, residuals, dlast, dy, how)
+    dparams, dx = cell.collect(params, *swap_steps(around))
+    return dparams, dstart, cast_like(dx, residuals.x)
+
+
+def _retreat(
+    cell: HoistedCell,
+    params: PyTree,
+    residuals: Hoisted,
+    dlast: PyTree,
+    dy: PyTree,
+    how: How,
+) -> tuple[PyTree, tuple[PyTree, ...]]:
+    """The cotangent of the carry before the first step, and what `collect` is given beside params, (T, B, ...)."""
     _, y, start, saved = residuals
     after = cell.carries(swap_steps(y), saved)
     before = carry_before(start, after, how.mask, how.reverse)
@@ -71,5 +100,4 @@ def backward(
     dlast = widen(dlast)
     dstart, steps = lax.scan(step, dlast, slices, reverse=not how.reverse, unroll=how.unroll)
     x = zeros_where_not(how.mask, swap_steps(residuals.x))
-    dparams, dx = cell.collect(params, saved, x, before, after, steps)
-    return cast_like(dparams, params), cast_like(dstart, start), cast_like(swap_steps(dx), residuals.x)
+    return cast_like(dstart, start), (saved, x, before, after, steps)

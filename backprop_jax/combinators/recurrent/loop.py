@@ -3,13 +3,15 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from backprop_jax.combinators.recurrent import hoisted, stepwise
 from backprop_jax.combinators.recurrent.steps import How
+from backprop_jax.core.example_gradients import Each
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import Cell, HoistedCell
 
-__all__ = ["backward", "forward"]
+__all__ = ["backward", "backward_per_example", "forward"]
 
 
 def forward(
@@ -40,3 +42,21 @@ def backward(
     if isinstance(residuals, hoisted.Hoisted):
         return hoisted.backward(cell, params, residuals, dlast, dy, how)
     return stepwise.backward(cell, params, residuals, dlast, dy, how)
+
+
+def backward_per_example(
+    cell: HoistedCell,
+    params: PyTree,
+    residuals: PyTree,
+    dlast: PyTree,
+    dy: PyTree,
+    how: How,
+) -> tuple[PyTree, PyTree, PyTree]:
+    """`backward` with `ExampleGradients` of the parameters."""
+    if isinstance(residuals, hoisted.Hoisted):
+        return hoisted.backward_per_example(cell, params, residuals, dlast, dy, how)
+    # Of no steps: zeros.
+    dparams, dstart, dx = stepwise.backward(cell, params, residuals, dlast, dy, how)
+    batch = jax.tree.leaves(dy)[0].shape[0]
+    each = jax.tree.map(lambda leaf: Each.of(jnp.zeros((batch, *leaf.shape), leaf.dtype), leaf.dtype), dparams)
+    return each, dstart, dx

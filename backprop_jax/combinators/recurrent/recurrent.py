@@ -13,7 +13,7 @@ from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import instantiate, vary_like
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
-from backprop_jax.layers.recurrent.cell import Cell, require_carry
+from backprop_jax.layers.recurrent.cell import Cell, HoistedCell, require_carry
 from backprop_jax.layers.recurrent.padded import Padded, mask_of, require_padded
 
 __all__ = ["Recurrent", "recurrent", "remat_steps"]
@@ -124,18 +124,41 @@ class Recurrent(Layer):
         return y, (state, last) if self.carry == "state" else state, residuals
 
     def backward(self, params: PyTree, residuals: RecurrentResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
-        dy, dlast = dy if self.carry == "input" else (dy, None)
-        dy = instantiate(dy if residuals.lengths is None or dy is None else dy.x, residuals.y.tree)
-        dlast = instantiate(dlast, residuals.last.tree)
-        how = self._how(residuals.lengths, dy)
+        dlast, dy, how = self._cotangents(residuals, dy)
         if self.remat_steps is None:
             dparams, dstart, dx = loop.backward(self.layer, params, residuals.loop, dlast, dy, how)
         else:
             steps = self.remat_steps
             dparams, dstart, dx = in_chunks.backward(self.layer, params, residuals.loop, dlast, dy, how, steps)
+        return dparams, self._dx(residuals, dx, dstart)
+
+    def per_example_form(self) -> "Recurrent | None":
+        if isinstance(self.layer, HoistedCell):
+            # What its gradients are told from is one array of all steps more, so chunks would save little.
+            return dataclasses.replace(self, remat_steps=None)
+        if self.carry == "state":
+            raise ValueError(
+                f"{self} has a state of all examples, so its cell needs a rule for the gradients of single ones, as "
+                "those of this library have: use one of them, or carry='input'"
+            )
+        return None
+
+    def backward_per_example(self, params: PyTree, residuals: RecurrentResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
+        dlast, dy, how = self._cotangents(residuals, dy)
+        dparams, dstart, dx = loop.backward_per_example(self.layer, params, residuals.loop, dlast, dy, how)
+        return dparams, self._dx(residuals, dx, dstart)
+
+    def _cotangents(self, residuals: RecurrentResiduals, dy: PyTree) -> tuple[PyTree, PyTree, How]:
+        """Of the last carry and of y, and in what way the loop went."""
+        dy, dlast = dy if self.carry == "input" else (dy, None)
+        dy = instantiate(dy if residuals.lengths is None or dy is None else dy.x, residuals.y.tree)
+        return instantiate(dlast, residuals.last.tree), dy, self._how(residuals.lengths, dy)
+
+    def _dx(self, residuals: RecurrentResiduals, dx: PyTree, dstart: PyTree) -> PyTree:
+        """The cotangent of the input, in its form."""
         if residuals.lengths is not None:
             dx = Padded(dx, None)
-        return dparams, (dx, dstart) if self.carry == "input" else dx
+        return (dx, dstart) if self.carry == "input" else dx
 
     def _how(self, lengths: jax.Array | None, sequences: PyTree) -> How:
         mask = None if lengths is None else mask_of(lengths, jax.tree.leaves(sequences)[0].shape[1]).T

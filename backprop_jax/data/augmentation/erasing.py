@@ -6,9 +6,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.augmentation.boxes import random_boxes
 from backprop_jax.data.augmentation.protocol import require_images
-from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["cutout"]
 

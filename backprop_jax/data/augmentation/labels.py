@@ -6,7 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.data.whole_number import whole_number
+from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["soft_labels"]
 

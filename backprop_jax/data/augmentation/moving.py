@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.augmentation.protocol import require_images
-from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["random_crop", "random_flip"]
 

@@ -6,6 +6,7 @@ from backprop_jax.data.text.characters import CharacterVocabulary
 from backprop_jax.data.text.film_reviews import film_sentences
 from backprop_jax.data.text.ngram import NgramModel
 from backprop_jax.data.text.pretraining import (
+    HiddenWords,
     PackedTokens,
     SentencePairs,
     mask_tokens,
@@ -37,6 +38,7 @@ from backprop_jax.data.text.vocabulary import Vocabulary
 __all__ = [
     "BytePairVocabulary",
     "CharacterVocabulary",
+    "HiddenWords",
     "NgramModel",
     "PackedTokens",
     "ParallelParts",

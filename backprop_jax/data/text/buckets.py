@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
+
 __all__ = ["IGNORED", "bucket_batches", "bucket_rows", "pad_rows", "token_row"]
 
 IGNORED = -1  # the tag of what is no token; CrossEntropy(ignore_index=-1) leaves it out, and without that gives NaN
@@ -56,7 +58,7 @@ def bucket_rows(
     """The row numbers of each batch, and its T. Raises: as `bucket_batches`."""
     if not len(lengths):
         raise ValueError("there are no sequences")
-    if size < 1:
+    if whole_number(size, least=1) is None:
         raise ValueError(f"a batch needs at least one sequence, not {size}")
     if seed is not None and size > len(lengths):
         raise ValueError(f"a batch of {size} is larger than the data set of {len(lengths)} sequences")

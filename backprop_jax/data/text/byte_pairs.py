@@ -4,14 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.token_check import token_vector
-from backprop_jax.data.whole_number import whole_number
+from backprop_jax.data.text.tokenizer_files import TOKENIZER, older_definition, tokenizers_library
 from backprop_jax.files.atomic_file import atomic_file
 
 __all__ = ["BytePairVocabulary"]
@@ -61,7 +61,7 @@ class BytePairVocabulary:
             raise ValueError(
                 f"a byte-pair vocabulary needs a size of {least} or more, one for each byte{beside}, not {size!r}"
             )
-        library = _library()
+        library = tokenizers_library()
         tokenizer = library.Tokenizer(library.models.BPE())
         tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = library.decoders.ByteLevel()
@@ -115,8 +115,17 @@ class BytePairVocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "BytePairVocabulary":
-        """Read what `save` wrote. Raises: OSError if there is no file; ValueError if it is no tokenizer.json."""
-        content = Path(path).read_bytes()
+        """Read what `save` wrote, or the tokenizer of a folder: its tokenizer.json, or where there is none GPT-2's
+        vocab.json and merges.txt, or BERT's vocab.txt, whose pieces of words do not tell spaces and capitals apart.
+
+        Raises:   OSError if there is no file; ValueError if it is no tokenizer.json, or those files are not read.
+        """
+        path = Path(path)
+        if path.is_dir():
+            if not (path / TOKENIZER).is_file():
+                return cls(older_definition(path))
+            path = path / TOKENIZER
+        content = path.read_bytes()
         try:
             return cls(content.decode())
         except ValueError as error:
@@ -124,7 +133,7 @@ class BytePairVocabulary:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        library = _library()
+        library = tokenizers_library()
         try:
             tokenizer = library.Tokenizer.from_str(self.definition)
             tokenizer.encode_special_tokens = True  # text is text: a "</s>" in it is letters, and ends nothing
@@ -140,13 +149,4 @@ def _require_bytes(text: str) -> None:
         raise ValueError(
             f"{text[error.start]!r} at position {error.start} is a surrogate, which is no character: it may stand for "
             "a byte that is not UTF-8"
-        ) from error
-
-
-def _library() -> Any:
-    try:
-        return import_module("tokenizers")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "byte pairs need tokenizers, which is not installed: pip install 'backprop-jax[text]'"
         ) from error

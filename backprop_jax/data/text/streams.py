@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
+
 __all__ = ["stream_batches"]
 
 
@@ -22,7 +24,7 @@ def stream_batches(tokens: np.ndarray, size: int, steps: int) -> Iterator[tuple[
               fewer than size · steps + 1.
     """
     tokens = np.asarray(tokens)
-    if size < 1 or steps < 1:
+    if whole_number(size, least=1) is None or whole_number(steps, least=1) is None:
         raise ValueError(f"a batch needs at least one row and one step, not {size} and {steps}")
     if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
         raise ValueError(f"a stream needs a vector of integers, not {tokens.dtype} of shape {tokens.shape}")

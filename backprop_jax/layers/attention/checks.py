@@ -7,10 +7,20 @@ import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_components, require_float
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.layers.attention.visibility import Visibility
 from backprop_jax.layers.recurrent.padded import mask_of
 
-__all__ = ["require_attention"]
+__all__ = ["require_attention", "require_heads"]
+
+
+def require_heads(layer: str, num_heads: int, num_kv_heads: int) -> None:
+    """ValueError unless both are whole numbers of 1 or more, the first a multiple of the second."""
+    for name, count in (("num_heads", num_heads), ("num_kv_heads", num_kv_heads)):
+        if whole_number(count, least=1) is None:
+            raise ValueError(f"{layer} needs {name} of 1 or more, a whole number, not {count!r}")
+    if num_heads % num_kv_heads:
+        raise ValueError(f"{layer} needs num_heads a multiple of num_kv_heads, not {num_heads}, {num_kv_heads}")
 
 
 def require_attention(layer: Layer, x: PyTree) -> tuple[jax.Array, jax.Array, jax.Array, Visibility | None]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from backprop_jax.core.checks import require_components, require_float
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
+from backprop_jax.layers.attention.checks import require_heads
 from backprop_jax.layers.attention.dot_product import DotProductAttention
 from backprop_jax.layers.attention.packed import Packed
 from backprop_jax.layers.attention.sequences import sequences_of, visibility_of
@@ -41,13 +42,7 @@ class CrossAttention(Layer):
     attention: DotProductAttention = DotProductAttention()
 
     def __post_init__(self) -> None:
-        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", self.groups)):
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"CrossAttention needs {name} of 1 or more, a whole number, not {count!r}")
-        if self.num_heads % self.groups:
-            raise ValueError(
-                f"CrossAttention needs num_heads a multiple of num_kv_heads, not {self.num_heads}, {self.groups}"
-            )
+        require_heads("CrossAttention", self.num_heads, self.groups)
 
     @property
     def groups(self) -> int:
@@ -70,13 +65,10 @@ class CrossAttention(Layer):
         k, v = jnp.split(_in_heads(keys_and_values, 2 * self.groups), 2, 2)
         y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
         y = _side_by_side(y)
-        # In the form in which the next layer saves it too, so that it is saved once.
-        residuals = CrossAttentionResiduals(residuals._replace(y=y), Static(isinstance(memory, Padded)))
-        return y, state, residuals
+        return y, state, CrossAttentionResiduals(residuals.saving(y), Static(isinstance(memory, Padded)))
 
     def backward(self, params: PyTree, residuals: CrossAttentionResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         attention, padded = residuals
-        attention = attention._replace(y=_in_heads(attention.y, self.num_heads))
         _, (dq, dk, dv, *_) = self.attention.backward((), attention, _in_heads(dy, self.num_heads))
         dmemory = _side_by_side(jnp.concatenate([dk, dv], 2))
         return (), (_side_by_side(dq), Padded(dmemory, None) if padded.value else dmemory)

@@ -9,6 +9,7 @@ from jax import lax
 
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.initializers import Initializer, normal
 from backprop_jax.layers.attention.packed import Packed
 from backprop_jax.layers.attention.sequences import require_segments, sequences_of, with_sequences
@@ -38,7 +39,7 @@ class PositionEmbedding(Layer):
     embedding_init: Initializer = normal(0.02)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.num_embeddings, int) or self.num_embeddings < 1:
+        if whole_number(self.num_embeddings, least=1) is None:
             raise ValueError(f"PositionEmbedding needs 1 place or more, a whole number, not {self.num_embeddings!r}")
         _require_carry(self, self.carry)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from backprop_jax.core.checks import require_components, require_float
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["RotaryEmbedding"]
 
@@ -37,7 +38,7 @@ class RotaryEmbedding(Layer):
     def __post_init__(self) -> None:
         if not self.base > 0:
             raise ValueError(f"RotaryEmbedding needs a base above 0, not {self.base!r}")
-        if self.rotary_dim is not None and (self.rotary_dim < 2 or self.rotary_dim % 2):
+        if self.rotary_dim is not None and (whole_number(self.rotary_dim, least=2) is None or self.rotary_dim % 2):
             raise ValueError(f"RotaryEmbedding turns pairs: rotary_dim must be even and above 0, not {self.rotary_dim}")
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:

@@ -10,6 +10,8 @@ from jax import lax
 
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
+from backprop_jax.layers.attention.checks import require_heads
 from backprop_jax.layers.attention.dot_product import DotProductAttention
 from backprop_jax.layers.attention.rotary import RotaryEmbedding
 from backprop_jax.layers.attention.sequences import sequences_of, visibility_of, with_sequences
@@ -61,13 +63,9 @@ class SelfAttention(Layer):
     cache: int | None = None
 
     def __post_init__(self) -> None:
-        for name, count in (("num_heads", self.num_heads), ("num_kv_heads", self.groups), ("cache", self.cache)):
-            if count is not None and (not isinstance(count, int) or count < 1):
-                raise ValueError(f"SelfAttention needs {name} of 1 or more, a whole number, not {count!r}")
-        if self.num_heads % self.groups:
-            raise ValueError(
-                f"SelfAttention needs num_heads a multiple of num_kv_heads, not {self.num_heads}, {self.groups}"
-            )
+        require_heads("SelfAttention", self.num_heads, self.groups)
+        if self.cache is not None and whole_number(self.cache, least=1) is None:
+            raise ValueError(f"SelfAttention needs a cache of 1 or more, a whole number, not {self.cache!r}")
         if self.cache is not None and not self.attention.causal:
             raise ValueError("SelfAttention with a cache must be causal: what comes later is not there yet")
 
@@ -97,8 +95,7 @@ class SelfAttention(Layer):
             k, v = _write(cache.k, k, cache.count), _write(cache.v, v, cache.count)
         y, state, residuals = self.attention.forward((), state, (q, k, v) if data is None else (q, k, v, data))
         y = y.reshape(*y.shape[:2], self.num_heads * v.shape[3]).astype(sequences.dtype)  # a cache may be more precise
-        # In the form in which the next layer saves it too, so that it is saved once.
-        residuals = residuals._replace(y=y)
+        residuals = residuals.saving(y)
         if cache is not None:
             count = cache.count + q.shape[1]
             state = state, Cache(k, v, count)
@@ -110,7 +107,6 @@ class SelfAttention(Layer):
         flat = sequences_of(dy)
         batch, steps, width = flat.shape
         in_heads = batch, steps, self.num_heads, width // self.num_heads
-        attention = attention._replace(y=attention.y.reshape(in_heads))
         _, (dq, dk, dv, *_) = self.attention.backward((), attention, flat.reshape(in_heads))
         if start is not None:
             # What was written in this call; the rest of the cache is a constant.

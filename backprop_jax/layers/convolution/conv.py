@@ -16,7 +16,9 @@ from backprop_jax.layers.convolution.geometry import (
     window_on,
     wrap,
 )
-from backprop_jax.layers.convolution.products import convolve, gradients
+from backprop_jax.layers.convolution.patches import Patches
+from backprop_jax.layers.convolution.products import convolve, gradients, input_gradient
+from backprop_jax.layers.example_gradients import Rows
 from backprop_jax.layers.windows import Padding, require_images
 
 __all__ = ["Conv"]
@@ -78,4 +80,14 @@ class Conv(Layer):
         dparams = {"w": dw.astype(w.dtype)}
         if self.use_bias:
             dparams["b"] = jnp.sum(dy, tuple(range(dy.ndim - 1))).astype(params["b"].dtype)
+        return dparams, unwrap(self, dx).astype(residuals.dtype)
+
+    def backward_per_example(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
+        x, w, groups = wrap(self, residuals).astype(dy.dtype), params["w"], self.feature_group_count
+        spatial = x.shape[1:-1]
+        window = window_on(self, spatial)
+        dparams: PyTree = {"w": Patches(x, dy, window, groups, False, w.dtype)}
+        if self.use_bias:
+            dparams["b"] = Rows.of(dy, params["b"].dtype)
+        dx = input_gradient(dy, w.astype(dy.dtype), spatial, window, groups)
         return dparams, unwrap(self, dx).astype(residuals.dtype)

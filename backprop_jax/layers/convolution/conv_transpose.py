@@ -19,7 +19,9 @@ from backprop_jax.layers.convolution.geometry import (
     unwrap,
     wrap,
 )
+from backprop_jax.layers.convolution.patches import Patches
 from backprop_jax.layers.convolution.products import convolve, gradients, input_gradient
+from backprop_jax.layers.example_gradients import Rows
 from backprop_jax.layers.windows import Padding, Window, per_axis, require_images, window_of
 
 __all__ = ["ConvTranspose"]
@@ -99,6 +101,15 @@ class ConvTranspose(Layer):
         if self.use_bias:
             dparams["b"] = jnp.sum(dy, tuple(range(dy.ndim - 1))).astype(params["b"].dtype)
         return dparams, dx.astype(x.dtype)
+
+    def backward_per_example(self, params: PyTree, residuals: jax.Array, dy: jax.Array) -> tuple[PyTree, jax.Array]:
+        x, w, groups = residuals, params["w"], self.feature_group_count
+        _, window = self._adjoint_of(x.shape[1:-1])
+        wrapped = wrap(self, dy)
+        dparams: PyTree = {"w": Patches(wrapped, x.astype(dy.dtype), window, groups, True, w.dtype)}
+        if self.use_bias:
+            dparams["b"] = Rows.of(dy, params["b"].dtype)
+        return dparams, convolve(wrapped, _swap(w, dy.dtype), window, groups).astype(x.dtype)
 
     def _adjoint_of(self, places: tuple[int, ...]) -> tuple[tuple[int, ...], Window]:
         """The lengths of y, with its circular border, and the window that has these places on them."""

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, once, over, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 
 __all__ = ["Lookup"]
@@ -50,9 +50,10 @@ class Lookup(ExampleGradients):
 
     def square_sum(self, columns: str | None = None) -> jax.Array:
         same = self.x[:, :, None] == self.x[:, None, :]
-        rows = same.astype(jnp.float32) @ precise(self.dy)  # of g_i at x_it, met as often as the number is in the example
+        # The row of g_i at x_it; it is met as often as its number is in the example.
+        rows = same.astype(jnp.float32) @ precise(self.dy)
         squares = jnp.square(rows) / jnp.sum(same, 2)[..., None]
-        return self._scatter(self.x, over(columns, squares))
+        return self._scatter(once(columns, self.x), over(columns, squares))
 
     def astype(self, dtype: jax.typing.DTypeLike) -> "Lookup":
         return replace(self, dtype=jnp.dtype(dtype))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, once, over, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 from backprop_jax.layers.example_gradients.lookup import Lookup
 from backprop_jax.layers.rows import weight_gradient
@@ -83,7 +83,7 @@ class Outer(ExampleGradients):
         if self.x.shape[1] > 1:
             return super().square_sum(columns)
         x, dy = (jnp.square(array[:, 0]) for array in self._precise())
-        return x.T @ over(columns, dy)
+        return once(columns, x).T @ over(columns, dy)
 
     def pairs(self) -> tuple[jax.Array, jax.Array]:
         return self.x, self.dy

@@ -37,6 +37,10 @@ class HoistedCell(Cell, Protocol):
         dparams, dx     = collect(params, saved, x, before, after, steps)           all steps at once
 
     `before` and `after` are the carries around a step. They are not saved: `carries(y, saved)` is the one after it.
+
+    `dparams` has `ExampleGradients` for each parameter, whose examples are the first axis of what `collect` is given:
+    loops hand it (T, B, ...) for the gradients themselves, which are sums over all, and (B, T, ...) where those of
+    single examples are wanted.
     """
 
     def project(self, params: PyTree, x: jax.Array) -> jax.Array: ...

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, orthogonal, zeros
-from backprop_jax.layers.recurrent.step import backward_of_step, forward_of_step
+from backprop_jax.layers.example_gradients import Beside, Outer, Rows
+from backprop_jax.layers.recurrent.step import backward_of_step, backward_of_step_per_example, forward_of_step
 from backprop_jax.layers.recurrent.weights import blocks, project, require_features, width_of
-from backprop_jax.layers.rows import sum_of_rows, weight_gradient
 
 __all__ = ["GRUCell"]
 
@@ -76,6 +76,9 @@ class GRUCell(Layer):
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         return backward_of_step(self, params, residuals, dy)
 
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return backward_of_step_per_example(self, params, residuals, dy)
+
     def project(self, params: PyTree, x: jax.Array) -> jax.Array:
         return project(self, params, x)
 
@@ -110,15 +113,15 @@ class GRUCell(Layer):
     def collect(
         self, params: PyTree, saved: GRUSaved, x: jax.Array, before: jax.Array, after: jax.Array, steps: jax.Array
     ) -> tuple[PyTree, jax.Array]:
-        da, dparams = steps, {"w": weight_gradient(x, steps), "b": sum_of_rows(steps)}
+        da, dtype = steps, params["u"].dtype
+        dparams: PyTree = {"w": Outer.of(x, da, params["w"].dtype), "b": Rows.of(da, params["b"].dtype)}
         r, da_rz, da_n = saved.gates[..., : self.features], da[..., : -self.features], da[..., -self.features :]
         if self.reset_after:
             dm = r * da_n
-            dparams["u"] = weight_gradient(before, jnp.concatenate([da_rz, dm], -1))
-            dparams["c"] = sum_of_rows(dm)
+            dparams["u"] = Outer.of(before, jnp.concatenate([da_rz, dm], -1), dtype)
+            dparams["c"] = Rows.of(dm, params["c"].dtype)
         else:
-            parts = weight_gradient(before, da_rz), weight_gradient(r * before, da_n)
-            dparams["u"] = jnp.concatenate(parts, -1)
+            dparams["u"] = Beside((Outer.of(before, da_rz, dtype), Outer.of(r * before, da_n, dtype)))
         return dparams, da @ params["w"].T
 
     def carries(self, y: jax.Array, saved: GRUSaved) -> jax.Array:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.example_gradients import Each
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, orthogonal, zeros
-from backprop_jax.layers.recurrent.step import backward_of_step, forward_of_step
+from backprop_jax.layers.example_gradients import Outer, Rows
+from backprop_jax.layers.recurrent.step import backward_of_step, backward_of_step_per_example, forward_of_step
 from backprop_jax.layers.recurrent.weights import blocks, project, require_features, width_of
-from backprop_jax.layers.rows import sum_of_rows, weight_gradient
 
 __all__ = ["LSTMCarry", "LSTMCell"]
 
@@ -96,6 +97,9 @@ class LSTMCell(Layer):
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         return backward_of_step(self, params, residuals, dy)
 
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return backward_of_step_per_example(self, params, residuals, dy)
+
     def project(self, params: PyTree, x: jax.Array) -> jax.Array:
         return project(self, params, x)
 
@@ -149,14 +153,19 @@ class LSTMCell(Layer):
         steps: LSTMSteps,
     ) -> tuple[PyTree, jax.Array]:
         dz = steps.dz
-        dparams = {"w": weight_gradient(x, dz), "u": weight_gradient(before.h, dz), "b": sum_of_rows(dz)}
+        dparams: PyTree = {
+            "w": Outer.of(x, dz, params["w"].dtype),
+            "u": Outer.of(before.h, dz, params["u"].dtype),
+            "b": Rows.of(dz, params["b"].dtype),
+        }
         if self.use_peepholes:
             dz_i, dz_f, _, dz_o = jnp.split(dz, 4, -1)
             parts = before.c * dz_i, before.c * dz_f, after.c * dz_o
-            dparams["p"] = jnp.stack([sum_of_rows(part) for part in parts])
+            p = params["p"].dtype
+            dparams["p"] = Each.of(jnp.stack([Rows.of(part, p).each() for part in parts], 1), p)
         if steps.dh is not None:
             o = saved.gates[..., -self.features :]
-            dparams["v"] = weight_gradient(o * jnp.tanh(after.c), steps.dh)
+            dparams["v"] = Outer.of(o * jnp.tanh(after.c), steps.dh, params["v"].dtype)
         return dparams, dz @ params["w"].T
 
     def carries(self, y: jax.Array, saved: LSTMSaved) -> LSTMCarry:

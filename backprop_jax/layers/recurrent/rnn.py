@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal, orthogonal, zeros
-from backprop_jax.layers.recurrent.step import backward_of_step, forward_of_step
+from backprop_jax.layers.example_gradients import Outer, Rows
+from backprop_jax.layers.recurrent.step import backward_of_step, backward_of_step_per_example, forward_of_step
 from backprop_jax.layers.recurrent.weights import project, require_features, width_of
-from backprop_jax.layers.rows import sum_of_rows, weight_gradient
 
 __all__ = ["RNNCell"]
 
@@ -63,6 +63,9 @@ class RNNCell(Layer):
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         return backward_of_step(self, params, residuals, dy)
 
+    def backward_per_example(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return backward_of_step_per_example(self, params, residuals, dy)
+
     def project(self, params: PyTree, x: jax.Array) -> jax.Array:
         return project(self, params, x)
 
@@ -86,9 +89,9 @@ class RNNCell(Layer):
     ) -> tuple[PyTree, jax.Array]:
         dz = steps
         return {
-            "w": weight_gradient(x, dz),
-            "u": weight_gradient(before, dz),
-            "b": sum_of_rows(dz),
+            "w": Outer.of(x, dz, params["w"].dtype),
+            "u": Outer.of(before, dz, params["u"].dtype),
+            "b": Rows.of(dz, params["b"].dtype),
         }, dz @ params["w"].T
 
     def carries(self, y: jax.Array, saved: PyTree) -> jax.Array:

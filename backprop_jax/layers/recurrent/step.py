@@ -6,10 +6,11 @@ import jax
 
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import cast_like, instantiate, widen
+from backprop_jax.core.example_gradients import summed
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.recurrent.cell import HoistedCell, require_carry
 
-__all__ = ["backward_of_step", "forward_of_step"]
+__all__ = ["backward_of_step", "backward_of_step_per_example", "forward_of_step"]
 
 
 class StepResiduals(NamedTuple):
@@ -31,6 +32,14 @@ def forward_of_step(cell: Any, params: PyTree, state: PyTree, x: PyTree) -> tupl
 
 def backward_of_step(cell: HoistedCell, params: PyTree, residuals: StepResiduals, dy: PyTree) -> tuple[PyTree, PyTree]:
     """`Layer.backward` of a cell."""
+    dparams, dx = backward_of_step_per_example(cell, params, residuals, dy)
+    return summed(dparams), dx
+
+
+def backward_of_step_per_example(
+    cell: HoistedCell, params: PyTree, residuals: StepResiduals, dy: PyTree
+) -> tuple[PyTree, PyTree]:
+    """`backward_per_example` of a cell."""
     x, before, y, saved = residuals
     after = cell.carries(y, saved)
     dcarry, dy = instantiate(dy, (after, y))
@@ -38,4 +47,4 @@ def backward_of_step(cell: HoistedCell, params: PyTree, residuals: StepResiduals
     dcarry = widen(dcarry)
     dbefore, steps = cell.retreat(params, saved, before, after, dcarry, dy)
     dparams, dx = cell.collect(params, saved, x, before, after, steps)
-    return cast_like(dparams, params), (cast_like(dbefore, before), cast_like(dx, x))
+    return dparams, (cast_like(dbefore, before), cast_like(dx, x))

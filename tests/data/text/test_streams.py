@@ -47,7 +47,7 @@ def test_a_text_too_short_is_refused_at_the_call() -> None:
         stream_batches(np.array([], np.int32), 1, 1)
 
 
-@pytest.mark.parametrize(("size", "steps"), [(0, 3), (3, 0), (-1, 3)])
+@pytest.mark.parametrize(("size", "steps"), [(0, 3), (3, 0), (-1, 3), (2.0, 3)])
 def test_batches_of_nothing_are_refused(size: int, steps: int) -> None:
     with pytest.raises(ValueError, match="at least one row and one step"):
         stream_batches(np.arange(100), size, steps)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.buckets import IGNORED, token_row
 
 __all__ = ["PackedTokens", "next_tokens", "pack_sequences"]
@@ -36,7 +37,7 @@ def pack_sequences(sequences: Sequence[np.ndarray | Sequence[int]] | np.ndarray,
     Raises:   ValueError if length is less than 1, if there are no tokens, and, naming it, if a sequence is no vector
               of integers.
     """
-    if length < 1:
+    if whole_number(length, least=1) is None:
         raise ValueError(f"a row needs at least one place, not {length}")
     texts = [token_row(f"sequence {number}", sequence) for number, sequence in enumerate(sequences)]
     pieces = [text[begin : begin + length] for text in texts for begin in range(0, len(text), length)]

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.token_check import token_vector
-from backprop_jax.data.whole_number import whole_number
 from backprop_jax.files.atomic_file import atomic_file
 
 __all__ = ["read_tokens", "write_tokens"]

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.buckets import IGNORED, bucket_rows, pad_rows, token_row
-from backprop_jax.data.whole_number import whole_number
 
 __all__ = ["TranslationBatch", "translation_batches"]
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from backprop_jax.data import mask_tokens
+from backprop_jax.data import HiddenWords, mask_tokens
 
 SIZE, MASK, SPECIAL = 40, 3, (0, 1, 39)
 TOKENS = np.random.default_rng(0).integers(0, SIZE, (400, 500), dtype=np.int32)
@@ -11,45 +11,56 @@ KEY = jax.random.key(0)
 
 
 @pytest.fixture(scope="module")
-def masked() -> tuple[np.ndarray, np.ndarray]:
+def masked() -> tuple[np.ndarray, HiddenWords]:
     quick = {"xla_backend_optimization_level": 0}
     run = jax.jit(lambda key, tokens: mask_tokens(key, tokens, SIZE, MASK, SPECIAL), compiler_options=quick)
-    inputs, targets = run(KEY, TOKENS)
-    return np.asarray(inputs), np.asarray(targets)
+    return jax.tree.map(np.asarray, run(KEY, TOKENS))
 
 
-def test_targets_are_the_hidden_tokens_and_only_chosen_ones_change(masked: tuple[np.ndarray, np.ndarray]) -> None:
-    inputs, targets = masked
-    assert inputs.dtype == targets.dtype == np.int32
-    chosen = targets != -1
-    assert (targets[chosen] == TOKENS[chosen]).all()
-    assert (inputs[~chosen] == TOKENS[~chosen]).all()
-    assert not np.isin(targets, [*SPECIAL, MASK]).any()
+def test_the_words_are_those_that_were_there_and_the_rest_stays(masked: tuple[np.ndarray, HiddenWords]) -> None:
+    inputs, (places, words) = masked
+    assert inputs.dtype == words.dtype == np.int32
+    assert all(len(set(row)) == 75 for row in places.tolist())  # 0.15 of 500
+    told = np.take_along_axis(TOKENS, places, 1)
+    assert (words[words != -1] == told[words != -1]).all()
+    assert not np.isin(words, [*SPECIAL, MASK]).any()
+    left = np.ones(TOKENS.shape, bool)
+    np.put_along_axis(left, places, words == -1, 1)
+    assert (inputs[left] == TOKENS[left]).all()
 
 
-def test_the_shares_are_those_of_the_paper(masked: tuple[np.ndarray, np.ndarray]) -> None:
-    """Five standard deviations of a binomial share of some 27,000 chosen of 180,000 words."""
-    inputs, targets = masked
-    words = ~np.isin(TOKENS, [*SPECIAL, MASK])
-    chosen = targets != -1
+def test_the_shares_are_those_of_the_paper(masked: tuple[np.ndarray, HiddenWords]) -> None:
+    """Of each text, exactly; and five standard deviations of a binomial share of some 27,000 chosen words."""
+    inputs, (places, words) = masked
+    chosen, is_word = words != -1, ~np.isin(TOKENS, [*SPECIAL, MASK])
+    np.testing.assert_allclose(chosen.sum(1), 0.15 * is_word.sum(1), atol=0.501)
     near = lambda share, wanted, count: abs(share - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / count)
-    assert near(chosen.sum() / words.sum(), 0.15, words.sum())
-    given, told = inputs[chosen], targets[chosen]
+    given, told = np.take_along_axis(inputs, places, 1)[chosen], words[chosen]
     kept_by_chance = 0.1 / 36  # a random word of 36 is the right one
     assert near(np.mean(given == MASK), 0.8, len(told))
     assert near(np.mean(given == told), 0.1 + kept_by_chance, len(told))
     drawn = given[(given != MASK) & (given != told)]
     assert set(drawn.tolist()) == set(range(SIZE)) - {*SPECIAL, MASK}
     assert near(np.mean(drawn == 7), 1 / 36, len(drawn))
+    # A word early in its text is as likely as a late one.
+    assert near(np.mean(places[chosen] < 250), is_word[:, :250].sum() / is_word.sum(), len(told))
 
 
 def test_it_depends_on_the_key_alone_and_any_shape_goes() -> None:
     tokens = jnp.full(64, 5)
     first, again, other = (mask_tokens(jax.random.key(key), tokens, SIZE, MASK, rate=0.5)[1] for key in (1, 1, 2))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+    assert np.array_equal(first.places, again.places)
+    assert not np.array_equal(first.places, other.places)
     everything = mask_tokens(KEY, tokens, SIZE, MASK, rate=1)[1]
-    assert (everything == 5).all()
+    assert (everything.words == 5).all() and sorted(everything.places.tolist()) == list(range(64))
+
+
+def test_a_short_text_has_one_and_one_without_words_none() -> None:
+    tokens = np.array([[7, 0, 0, 0, 0, 0], [0] * 6, [7, 8, 9, 7, 8, 9]])
+    inputs, (places, words) = mask_tokens(KEY, tokens, SIZE, MASK, SPECIAL, rate=0.4)
+    assert places.shape == (3, 2)
+    assert (np.asarray(words) != -1).sum(1).tolist() == [1, 0, 2]
+    assert (np.asarray(inputs)[:2, 1:] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -77,3 +88,9 @@ def test_the_type_must_hold_the_vocabulary() -> None:
 def test_tokens_must_be_able_to_be_minus_one(dtype: type) -> None:
     with pytest.raises(TypeError, match=f"signed integers.*not {np.dtype(dtype)}"):
         mask_tokens(KEY, np.ones(3, dtype), SIZE, MASK)
+
+
+def test_a_text_has_a_length() -> None:
+    for tokens in (np.int32(3), np.zeros((2, 0), np.int32)):
+        with pytest.raises(ValueError, match=r"texts \(\.\.\., T\) of 1 token or more, not \["):
+            mask_tokens(KEY, tokens, SIZE, MASK)  # pyright: ignore[reportArgumentType]

@@ -47,6 +47,7 @@ def test_a_text_that_begins_with_what_the_last_one_ended_with_is_not_its_next() 
     ("sequences", "length", "message"),
     [
         ([[1]], 0, "at least one place, not 0"),
+        ([[1]], 2.5, "at least one place, not 2.5"),
         ([], 4, "no tokens to pack"),
         ([[], []], 4, "no tokens to pack"),
         ([[1], [0.5]], 4, "sequence 1 must be a vector of integers, not float64"),

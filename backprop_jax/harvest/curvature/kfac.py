@@ -1,0 +1,156 @@
+"""K-FAC: the gradient of each layer, multiplied by the inverses of its two Kronecker factors."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.linalg import cho_solve
+
+from backprop_jax.core.layer import PyTree
+from backprop_jax.harvest.curvature.kronecker import Curvature, Diagonal, Kronecker
+from backprop_jax.optim.arguments import require_extra
+from backprop_jax.optim.hyperparameters import Scalar, require_count, require_decay, require_positive
+from backprop_jax.optim.step_count import first_count, safe_increment
+from backprop_jax.optim.transform import Transform
+
+__all__ = ["KFACState", "scale_by_kfac"]
+
+
+class KFACState(NamedTuple):
+    """Running averages of the blocks, and the inverses that the updates are made with."""
+
+    count: jax.Array
+    curvature: Curvature
+    inverses: Curvature
+
+
+@dataclass(frozen=True)
+class scale_by_kfac(Transform):
+    """Multiply each weight's gradient W (D, F) by the inverse of its block A ⊗ G.
+
+        U = (A + π √λ I)⁻¹ W (G + √λ / π I)⁻¹,   π² = (tr A / D) / (tr G / F),   λ = damping
+        U = U min(1, √(norm_constraint / Σ <U, W>))
+
+    A parameter with a diagonal block has w / (d + λ). A and G are averages over the steps, in which the last one has
+    the share 1 - min(1 - 1/k, decay) at step k; the inverses are made anew, by Cholesky, at every `inverse_every`-th
+    step. The blocks are given to update(updates, state, params, curvature=curvature), as `kronecker_factors` makes
+    them, or as a function without arguments, which is then called at every `factors_every`-th step only. `layout` is
+    `kronecker_layout(objective, batch)`. Parameters of no block are left alone.
+
+    State:  `KFACState(count, curvature, inverses)`: three times the memory of A and G while the inverses are made.
+    Units:  Σ <U, W> is about the square of the step's length in the metric of the Fisher matrix: with a learning rate η
+            behind it, it stays below η² norm_constraint. None: no bound.
+    Raises: ValueError if damping or norm_constraint is not above 0, decay is outside [0, 1), an interval is no whole
+            number above 0, the parameters do not have those of the layout, or the curvature is of another layout;
+            TypeError at update if curvature is missing.
+    Source: Martens & Grosse, 2015, arXiv:1503.05671, sections 5 and 6.3; the bound: Ba, Grosse & Martens, 2017
+            (distributed K-FAC), section 5.
+    """
+
+    layout: Curvature
+    damping: Scalar = 1e-3
+    decay: Scalar = 0.95
+    inverse_every: int = 1
+    factors_every: int = 1
+    norm_constraint: Scalar | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(self, "damping", "1e-3 is usual: it bounds the inverse")
+        require_decay(self, "decay", "0.95 is usual: the share of the old averages")
+        require_count(self, "inverse_every", "1 to 100 is usual: the steps from one inverse to the next")
+        require_count(self, "factors_every", "1 to 20 is usual: the steps from one call of curvature to the next")
+        if self.norm_constraint is not None:
+            require_positive(self, "norm_constraint", "1e-3 is usual; None for no bound")
+
+    def init(self, params: PyTree) -> KFACState:
+        found = _by_name(params)
+        missing = [name for block in self.layout for name in block.names if name not in found]
+        if missing:
+            raise ValueError(f"scale_by_kfac: the layout has the parameters {', '.join(missing)}, params has not")
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.layout)
+        return KFACState(first_count(), zeros, zeros)
+
+    def update(
+        self, updates: PyTree, state: KFACState, params: PyTree = None, **extra: Any
+    ) -> tuple[PyTree, KFACState]:
+        [given] = require_extra(self, extra, "curvature")
+        old, count = state.curvature, safe_increment(state.count)
+        # As often as the factors come, so that the first ones weigh most at first and none is made of zeros.
+        keep = jnp.minimum(1 - self.factors_every / (state.count + self.factors_every), self.decay)
+        if callable(given):
+            is_due = state.count % self.factors_every == 0
+            curvature = lax.cond(is_due, lambda: self._averaged(old, given(), keep), lambda: old)
+        else:
+            curvature = self._averaged(old, given, keep)
+        is_due = state.count % self.inverse_every == 0
+        inverses = lax.cond(is_due, self._inverses, lambda _: state.inverses, curvature)
+        updates = self._bounded(updates, self._multiplied(updates, inverses))
+        return updates, KFACState(count, curvature, inverses)
+
+    def _averaged(self, old: Curvature, new: Curvature, keep: jax.Array) -> Curvature:
+        if jax.tree.structure(new) != jax.tree.structure(old):
+            names = [", ".join(name for block in blocks for name in block.names) for blocks in (old, new)]
+            raise ValueError(
+                f"scale_by_kfac: the layout has blocks for {names[0]}, the curvature for {names[1]}; make both of one "
+                "objective"
+            )
+        return jax.tree.map(lambda a, b: (keep * a + (1 - keep) * b).astype(a.dtype), old, new)
+
+    def _inverses(self, curvature: Curvature) -> Curvature:
+        def inverse(block: Kronecker | Diagonal) -> Kronecker | Diagonal:
+            if isinstance(block, Diagonal):
+                return Diagonal(1 / (block.d + self.damping), block.names)
+            mean_a, mean_g = (jnp.trace(m, axis1=-2, axis2=-1) / m.shape[-1] for m in (block.a, block.g))
+            has_both = (mean_a > 0) & (mean_g > 0)
+            pi = jnp.sqrt(jnp.where(has_both, mean_a, 1) / jnp.where(has_both, mean_g, 1))
+            root = jnp.sqrt(self.damping)
+            return Kronecker(_inverse(block.a, root * pi), _inverse(block.g, root / pi), block.names)
+
+        return tuple(map(inverse, curvature))
+
+    def _multiplied(self, updates: PyTree, inverses: Curvature) -> PyTree:
+        leaves = _by_name(updates)
+        done: dict[str, jax.Array] = {}
+        for block in inverses:
+            if any(name not in leaves for name in block.names):
+                continue  # frozen: there is no gradient
+            own = [leaves[name] for name in block.names]
+            changed = [own[0] * block.d] if isinstance(block, Diagonal) else _solve(block, own)
+            done |= {
+                name: new.reshape(old.shape).astype(old.dtype)
+                for name, new, old in zip(block.names, changed, own, strict=True)
+            }
+        return jax.tree_util.tree_map_with_path(lambda path, leaf: done.get(_name(path), leaf), updates)
+
+    def _bounded(self, gradient: PyTree, updates: PyTree) -> PyTree:
+        if self.norm_constraint is None:
+            return updates
+        products = jax.tree.map(lambda g, u: jnp.sum(g.astype(jnp.float32) * u), gradient, updates)
+        square = sum(jax.tree.leaves(products))
+        factor = jnp.minimum(1, jnp.sqrt(self.norm_constraint / jnp.maximum(square, jnp.finfo(jnp.float32).tiny)))
+        return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), updates)
+
+
+def _solve(block: Kronecker, own: list[jax.Array]) -> list[jax.Array]:
+    """A⁻¹ W G⁻¹ of the weight, with the bias as its last row."""
+    a, g = block.a, block.g
+    rows = [part.reshape(*g.shape[:-2], -1, g.shape[-1]) for part in own]
+    matrix = jnp.concatenate(rows, -2).astype(a.dtype)
+    product = a @ matrix @ g
+    return [product] if len(own) == 1 else [product[..., :-1, :], product[..., -1, :]]
+
+
+def _inverse(matrix: jax.Array, damping: jax.Array) -> jax.Array:
+    eye = jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
+    factor = jnp.linalg.cholesky(matrix + damping[..., None, None] * eye)
+    return cho_solve((factor, True), jnp.broadcast_to(eye, matrix.shape))
+
+
+def _by_name(tree: PyTree) -> dict[str, Any]:
+    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -1,0 +1,114 @@
+"""The curvature of each layer as a Kronecker product of two small matrices."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.example_gradients import ExampleGradients, once, over, static
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.harvest.curvature.columns import Harvest, harvest_columns
+from backprop_jax.harvest.norms import is_gradients
+from backprop_jax.layers.example_gradients import Rows
+from backprop_jax.layers.example_gradients.axes import precise
+
+__all__ = ["Curvature", "Diagonal", "Kronecker", "kronecker_factors", "kronecker_layout"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Kronecker:
+    """The block A ⊗ G of a weight w as a matrix (D, F), whose rows A belongs to and whose columns G.
+
+    With a bias, A has one row and column more, the last, for it. Those of a `scan` are stacked before both.
+    """
+
+    a: Any  # (D, D) or (D + 1, D + 1)
+    g: Any  # (F, F)
+    names: tuple[str, ...] = static()  # the paths of the weight and, if there is one, of the bias
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Diagonal:
+    """The diagonal of the block of a parameter that has no Kronecker form."""
+
+    d: Any  # in the shape of the parameter
+    names: tuple[str, ...] = static()
+
+
+Curvature = tuple[Kronecker | Diagonal, ...]
+
+
+def kronecker_factors(objective: Layer, how: str = "sampled", samples: int = 1, others: str = "diagonal") -> Harvest:
+    """The function `(params, state, batch, key=None) -> ((value, new_state), curvature)`, a block for each weight.
+
+        A = Σ_it x_itᵀ x_it / (B T),   G = Σ_it dy_itᵀ dy_it
+
+    where x (B, T, D) enters the weight, dy (B, T, F) are the cotangents that a column of the loss Hessian's root gives
+    behind it (see `curvature_diagonal` for `how`), and G is summed over the columns. T counts the steps of a sequence,
+    the places of a convolution; for T = 1 and a single example A ⊗ G is the Gauss-Newton block itself. A bias beside
+    the weight counts as an input of 1. Weights that are not of this form (norms, embeddings, shared ones) have a
+    `Diagonal`, or with `others="refuse"` are refused.
+
+    Raises:   as `curvature_diagonal`, and ValueError that names the weights without the form if others is "refuse".
+    Source:   Martens & Grosse, 2015, arXiv:1503.05671; Grosse & Martens, 2016, arXiv:1602.01407; for T > 1, "expand"
+              in Eschenhagen et al., 2023, arXiv:2311.00636.
+    """
+    if others not in ("diagonal", "refuse"):
+        raise ValueError(f"kronecker_factors needs others of 'diagonal' or 'refuse', not {others!r}")
+
+    def finish(gradients: PyTree, columns: str | None) -> Curvature:
+        blocks = _blocks(gradients, columns)
+        without = [name for block in blocks if isinstance(block, Diagonal) for name in block.names]
+        if without and others == "refuse":
+            raise ValueError(
+                f"no Kronecker factors for {', '.join(without)}: others='diagonal' takes the diagonal of their blocks"
+            )
+        return blocks
+
+    return harvest_columns(objective, how, samples, finish, "kronecker_factors")
+
+
+def kronecker_layout(objective: Layer, batch: PyTree, others: str = "diagonal") -> Curvature:
+    """The blocks of `kronecker_factors` with shapes in place of arrays: what `scale_by_kfac` must know beforehand."""
+    key = jax.random.key(0)
+
+    def blocks(key: jax.Array, batch: PyTree) -> Curvature:
+        params, state = objective.init(key, batch)
+        return kronecker_factors(objective, "empirical", others=others)(params, state, batch)[1]
+
+    return jax.eval_shape(blocks, key, batch)
+
+
+def _blocks(gradients: PyTree, columns: str | None) -> Curvature:
+    named = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): own
+        for path, own in jax.tree_util.tree_leaves_with_path(gradients, is_leaf=is_gradients)
+    }
+    blocks: list[Kronecker | Diagonal] = []
+    for name, own in named.items():
+        layer, slash, leaf = name.rpartition("/")
+        bias = f"{layer}{slash}b"
+        with_bias = leaf == "w" and isinstance(named.get(bias), Rows)
+        factors = own.on_each_layer(lambda part, with_bias=with_bias: _factors(part, with_bias, columns))
+        if factors is not None:
+            blocks.append(Kronecker(*factors, (name, bias) if with_bias else (name,)))
+    taken = {name for block in blocks for name in block.names}
+    rest = {name: own for name, own in named.items() if name not in taken}
+    diagonals = {name: own.on_each_layer(lambda part: part.square_sum(columns)) for name, own in rest.items()}
+    return *blocks, *(Diagonal(d, (name,)) for name, d in diagonals.items())
+
+
+def _factors(own: ExampleGradients, with_bias: bool, columns: str | None) -> tuple[jax.Array, jax.Array] | None:
+    pairs = own.pairs()
+    if pairs is None:
+        return None
+    x, dy = (precise(array).reshape(-1, array.shape[-1]) for array in pairs)
+    x = once(columns, x)
+    if with_bias:
+        x = jnp.pad(x, ((0, 0), (0, 1)), constant_values=1)
+    x = x / math.sqrt(max(len(x), 1))  # not A, which may have more numbers
+    return x.T @ x, over(columns, dy.T @ dy)

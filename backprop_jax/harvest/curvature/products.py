@@ -1,0 +1,105 @@
+"""Products of the curvature with a vector, without the matrix."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from backprop_jax.core.cotangents import instantiate, is_differentiable
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.objective import value_and_grad
+from backprop_jax.harvest.curvature.loss_roots import loss_gradient, require_likelihood, require_supervised
+from backprop_jax.harvest.norms import weighted_sum
+from backprop_jax.harvest.per_example import example_gradients
+
+__all__ = ["Product", "fisher_product", "gauss_newton_product", "hessian_product"]
+
+Product = Callable[[PyTree], PyTree]  # of a vector in the form of the parameters: another
+ProductAt = Callable[[PyTree, PyTree, PyTree], Product]
+
+
+def hessian_product(objective: Layer) -> ProductAt:
+    """The function `(params, state, batch) -> (v -> H v)` with the Hessian H of the objective by its parameters.
+
+    The derivative along v of our own gradient, by `jax.linearize`: forward mode over the hand-written backward.
+    Source:   Pearlmutter, 1994, doi:10.1162/neco.1994.6.1.147.
+    """
+
+    def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
+        gradient = lambda floats: value_and_grad(objective)(_fill(floats, params), state, batch)[1]
+        _, product = jax.linearize(gradient, _floats(params))
+        return lambda vector: product(_floats(vector))
+
+    return at
+
+
+def gauss_newton_product(objective: Layer) -> ProductAt:
+    """The function `(params, state, batch) -> (v -> G v)` with the Gauss-Newton matrix of `supervised(model, loss)`.
+
+        G v = Jᵀ H_loss J v
+
+    J is the derivative of the prediction by the parameters: J v by `jax.linearize` of forward, Jᵀ by our backward, the
+    loss's Hessian between by forward mode over its backward. For a convex loss G has no negative eigenvalue. The mean
+    over the examples is taken of a loss that has their axis.
+
+    Raises:   ValueError if the objective is not `supervised(model, loss)`.
+    Source:   Schraudolph, 2002, doi:10.1162/08997660260028683; Martens, 2010 (Hessian-free optimization).
+    """
+    supervised = require_supervised(objective, "gauss_newton_product")
+    model, loss = supervised.layer, supervised.loss
+
+    def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
+        inputs, target = batch
+        prediction, _, residuals = model.forward(params, state, inputs)
+        outputs = lambda floats: model.forward(_fill(floats, params), state, inputs)[0]
+        _, push = jax.linearize(outputs, _floats(params))
+        _, bend = jax.linearize(lambda prediction: loss_gradient(loss, prediction, target), prediction)
+
+        def product(vector: PyTree) -> PyTree:
+            dparams, _ = model.backward(params, residuals, bend(push(_floats(vector))))
+            return instantiate(dparams, params)
+
+        return product
+
+    return at
+
+
+def fisher_product(objective: Layer, empirical: bool = False) -> ProductAt:
+    """The function `(params, state, batch) -> (v -> F v)` with the Fisher matrix, or the empirical one.
+
+        F = E[g gᵀ] over labels drawn from the model,   empirical:   F = Σ_i g_i g_iᵀ / B over the labels of the data
+
+    The first is the Gauss-Newton matrix, for the losses here are negative log-likelihoods of their predictions' natural
+    parameters: `CrossEntropy`, `BinaryCrossEntropy`, and `MeanSquaredError` with a normal distribution of variance 1/2.
+    The second needs no Hessian and takes any objective whose examples can be told apart.
+
+    Raises:   ValueError if the loss is another, or as `gauss_newton_product` and, if empirical, `example_gradients`.
+    Source:   Martens, 2014, arXiv:1412.1193, section 9; Kunstner, Balles & Hennig, 2019, arXiv:1905.12558.
+    """
+    if not empirical:
+        require_likelihood(require_supervised(objective, "fisher_product").loss)
+        return gauss_newton_product(objective)
+    gradients_of = example_gradients(objective)
+
+    def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
+        _, gradients = gradients_of(params, state, batch)
+        count = jax.tree.leaves(batch)[0].shape[0]
+        mean = lambda weights: instantiate(weighted_sum(gradients, weights), params)
+        # The adjoint of a weighted sum is the inner products with what is summed.
+        inner = jax.linear_transpose(mean, jnp.zeros(count))
+        return lambda vector: mean(inner(_like(vector, params))[0] / count)
+
+    return at
+
+
+def _floats(tree: PyTree) -> PyTree:
+    """What has a derivative, None in place of the rest."""
+    return jax.tree.map(lambda leaf: leaf if is_differentiable(leaf) else None, tree)
+
+
+def _fill(floats: PyTree, params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf, old: old if leaf is None else leaf, floats, params, is_leaf=lambda n: n is None)
+
+
+def _like(vector: PyTree, params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf, param: jnp.asarray(leaf, param.dtype), vector, params)

@@ -1,0 +1,54 @@
+"""Products with the curvature are those with the matrices that jax.hessian and the whole Jacobian make."""
+
+import jax
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import backprop_jax as bp
+from backprop_jax.harvest.curvature import fisher_product, gauss_newton_product, hessian_product
+from backprop_jax.losses import CrossEntropy, Huber, MeanSquaredError
+from tests.harvest.curvature.tiny import CLASSES, NUMBERS, PARAMS, X, dense, mlp
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [(CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0, 0.5)), CLASSES), (Huber(), NUMBERS)],
+)
+def test_are_those_with_the_matrices(loss: bp.Layer, target: np.ndarray) -> None:
+    objective, state, batch = bp.supervised(mlp(), loss), ((), (), ()), (X, target)
+    expected = dense(objective, PARAMS, state, batch)
+    flat, unravel = ravel_pytree(PARAMS)
+    vector = np.random.default_rng(0).standard_normal(flat.size).astype(np.float32)
+
+    @jax.jit
+    def products(vector: jax.Array) -> list[jax.Array]:
+        makers = hessian_product(objective), gauss_newton_product(objective)
+        return [ravel_pytree(make(PARAMS, state, batch)(unravel(vector)))[0] for make in makers]
+
+    for found, matrix in zip(products(vector), expected, strict=False):
+        np.testing.assert_allclose(found, matrix @ vector, atol=2e-6)
+
+
+def test_fisher_of_the_model_is_gauss_newton_and_of_the_data_that_of_the_gradients() -> None:
+    loss = MeanSquaredError()
+    objective, state, batch = bp.supervised(mlp(), loss), ((), (), ()), (X, NUMBERS)
+    expected = dense(objective, PARAMS, state, batch)
+    flat, unravel = ravel_pytree(PARAMS)
+    vector = np.random.default_rng(0).standard_normal(flat.size).astype(np.float32)
+
+    @jax.jit
+    def products(vector: jax.Array) -> list[jax.Array]:
+        makers = fisher_product(objective), fisher_product(objective, empirical=True)
+        return [ravel_pytree(make(PARAMS, state, batch)(unravel(vector)))[0] for make in makers]
+
+    of_model, of_data = products(vector)
+    np.testing.assert_allclose(of_model, expected.gauss_newton @ vector, atol=2e-6)
+    np.testing.assert_allclose(of_data, expected.gradients.T @ (expected.gradients @ vector) / 3, atol=2e-6)
+
+
+def test_what_has_no_such_curvature_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"gauss_newton_product needs an objective supervised\(model, loss\).*Dense"):
+        gauss_newton_product(bp.Dense(3))
+    with pytest.raises(ValueError, match=r"root of the Hessian is known of .*CrossEntropy.*not of Huber"):
+        fisher_product(bp.supervised(mlp(), Huber()))

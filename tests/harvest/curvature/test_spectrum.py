@@ -1,0 +1,56 @@
+"""Eigenvalues are NumPy's of the matrix, and the trace is that of the matrix."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from backprop_jax.harvest.curvature import top_eigenvalues, trace
+
+RANDOM = np.random.default_rng(0)
+Q = np.linalg.qr(RANDOM.standard_normal((40, 40)))[0]
+# Two clusters, a pair of equal ones at the top, and negative ones.
+VALUES = np.concatenate([[9.0, 9.0, 5.0], np.full(20, 1.0), np.linspace(-2, 0.5, 17)])
+MATRIX = ((Q * VALUES) @ Q.T).astype(np.float32)
+LIKE = {"a": jnp.zeros((5, 4)), "b": jnp.zeros(20)}
+
+
+def _product(matrix: np.ndarray):
+    def product(vector):
+        image = matrix @ jnp.concatenate([vector["a"].ravel(), vector["b"]])
+        return {"a": image[:20].reshape(5, 4), "b": image[20:]}
+
+    return product
+
+
+def test_are_those_of_numpy() -> None:
+    matrix = MATRIX + 0.1 * np.diag(np.arange(40)).astype(np.float32)  # all different
+    found = jax.jit(lambda key: top_eigenvalues(_product(matrix), LIKE, key, 4, 40))(jax.random.key(0))
+    np.testing.assert_allclose(found, np.linalg.eigvalsh(matrix)[::-1][:4], rtol=1e-5)
+
+
+def test_few_iterations_find_the_largest_and_a_multiple_one_is_found_as_often() -> None:
+    find = jax.jit(lambda key: (top_eigenvalues(_product(MATRIX), LIKE, key), top_eigenvalues(
+        lambda v: jax.tree.map(lambda leaf: 3 * leaf, v), LIKE, key, 2, 5)))  # fmt: skip
+    largest, of_identity = find(jax.random.key(1))
+    np.testing.assert_allclose(largest, [9.0], rtol=1e-4)
+    np.testing.assert_allclose(of_identity, [3.0, 3.0], rtol=1e-5)  # where the first vector leads nowhere
+
+
+def test_trace_is_exact_for_a_diagonal_and_near_for_others() -> None:
+    diagonal = np.diag(VALUES).astype(np.float32)
+    run = jax.jit(lambda key: (trace(_product(diagonal), LIKE, key), trace(_product(MATRIX), LIKE, key, 400)))
+    exact, near = run(jax.random.key(0))
+    np.testing.assert_allclose(exact, VALUES.sum(), rtol=1e-5)
+    # The variance of a sample is twice the squares off the diagonal.
+    deviation = np.sqrt(2 * (np.sum(MATRIX**2) - np.sum(np.diag(MATRIX) ** 2)) / 400)
+    assert abs(near - VALUES.sum()) < 4 * deviation
+
+
+def test_bad_counts_are_refused() -> None:
+    key, product = jax.random.key(0), _product(MATRIX)
+    for count, iterations in ((0, None), (6, 5), (1, 41)):
+        with pytest.raises(ValueError, match="top_eigenvalues of 40 numbers needs"):
+            top_eigenvalues(product, LIKE, key, count, iterations)
+    with pytest.raises(ValueError, match="samples, 1 or more, not 0"):
+        trace(product, LIKE, key, 0)
