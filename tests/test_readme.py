@@ -40,6 +40,15 @@ def test_the_sequences(blocks: list[str]) -> None:
     assert not y.x[1, 3:].any()
 
 
+def test_the_harvest(blocks: list[str], capsys) -> None:
+    names: dict = {}
+    (block,) = (block for block in blocks if "fused_update" in block)
+    exec(block, names)
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+    norms = [np.sum(np.square(leaf)) for leaf in jax.tree.leaves(names["gradient"])]
+    assert np.isfinite(norms).all() and names["why"].shape == (16, 8, 8)
+
+
 def test_a_step_that_goes_wrong(blocks: list[str], capsys, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (block,) = (block for block in blocks if "with_taps" in block)
