@@ -25,7 +25,7 @@ SHORT = {
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
     "transfer.py": ["--epochs", "1"],
-    "translate.py": ["--epochs", "1", "--pairs", "400", "--beams", "2"],
+    "translate.py": ["--epochs", "8", "--pairs", "400", "--beams", "2"],
 }
 NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no wheels
 SAYS = {  # what must be in the output
@@ -38,7 +38,7 @@ SAYS = {  # what must be in the output
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
     "transfer.py": "bit for bit: True",
-    "translate.py": r"held-out numbers: BLEU \d+\.\d, \d+\.\d% without a mistake",
+    "translate.py": r"held-out numbers: BLEU ([2-9]|\d\d)\.\d, \d+\.\d% without",  # where a new model has 0.2
     # Nothing is left with tanh, with forget bias 1 much more than with 0; and only clipping learns.
     "vanishing_gradients.py": r"(?s)bias 1 .* \S+e-1\d, .*bias 0 .* \S+e-[34]\d, .*tanh .* \S+e-4\d, .*"
     r"no clipping: loss [1-9].*clipped to 1: loss 0\.[01]",
