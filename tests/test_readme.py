@@ -100,3 +100,11 @@ def test_a_transform_takes_fifteen_lines_and_does_what_the_document_says() -> No
     assert updates.tolist() == [1.0, -1.0]
     updates, state = transform.update(jax.numpy.array([-0.1, -0.1]), state)  # the averages are 0.2 and -0.3 now
     assert updates.tolist() == pytest.approx([0.0, -0.1]) and state.average.tolist() == pytest.approx([0.2, -0.3])
+
+
+def test_the_curvature(blocks: list[str], capsys) -> None:
+    names: dict = {}
+    (block,) = (block for block in blocks if "kronecker_layout" in block)
+    exec(block, names)
+    assert jax.tree.structure(names["updates"]) == jax.tree.structure(names["params"])
+    assert re.search(r"\[ *[\d.]+ +[\d.]+ +[\d.e-]+", capsys.readouterr().out)

@@ -1,6 +1,6 @@
 """What only a backward pass of one's own can give: the gradients of single examples and what follows from them."""
 
-from backprop_jax.harvest import residuals, rules
+from backprop_jax.harvest import local, residuals, rules
 from backprop_jax.harvest.agreement import GradientStatistics, alignment, cosines, gradient_statistics
 from backprop_jax.harvest.clipping import clipped_sum
 from backprop_jax.harvest.curvature import (
@@ -76,6 +76,7 @@ __all__ = [
     "integrated_gradients",
     "kronecker_factors",
     "kronecker_layout",
+    "local",
     "noise_for",
     "pcgrad",
     "per_example",

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import jax
 
-from backprop_jax.core.objective import Supervised
+from backprop_jax.core.layer import Layer
+from backprop_jax.core.objective import Supervised, value_and_grad
 from backprop_jax.data import Examples, batches
 from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.train.evaluate import evaluate
@@ -42,16 +43,17 @@ def fit(
     batch_size: int,
     seed: int = 0,
     augment: Augmentation | None = None,
+    differentiate: Callable[[Layer], Callable] = value_and_grad,
     on_epoch: Callable[[Epoch], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit[Epoch]:
     """Train a classifier for some epochs. `training` comes from `start`, and its buffers are donated.
 
     The batches of an epoch depend on `seed` and the epoch's number alone, and what `augment` makes of them on `seed`
-    and the step's number; it changes what is trained on, not what is evaluated. `on_epoch` is called after each
-    epoch, `on_progress` every few steps. Ctrl-C, or a KeyboardInterrupt from a callback, ends the training after the
-    step in hand: the result holds all that was learned, with `interrupted` set and without a row for the unfinished
-    epoch.
+    and the step's number; it changes what is trained on, not what is evaluated. `differentiate` is that of `make_step`.
+    `on_epoch` is called after each epoch, `on_progress` every few steps. Ctrl-C, or a KeyboardInterrupt from a
+    callback, ends the training after the step in hand: the result holds all that was learned, with `interrupted` set
+    and without a row for the unfinished epoch.
 
     Raises:   ValueError for a batch larger than the data set or a negative number of epochs; FloatingPointError as
               soon as the loss is seen to be NaN or infinite.
@@ -80,7 +82,7 @@ def fit(
         )
 
     return run_epochs(
-        make_step(objective, optimizer, watch=gradient_norms, augment=augment),
+        make_step(objective, optimizer, gradient_norms, differentiate, augment),
         training,
         lambda epoch, training: (training, inputs(epoch)),
         measure,

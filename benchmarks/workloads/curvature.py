@@ -146,8 +146,9 @@ def backpack(task: Task) -> TorchProgram:
 
     x, labels = (torch.from_numpy(array) for array in task.batch)
     labels = labels.long()
-    model, criterion = extend(mlp.torch_model(task)), extend(torch.nn.CrossEntropyLoss())
-    linear = [module for module in model if isinstance(module, torch.nn.Linear)]
+    model: Any = extend(mlp.torch_model(task))
+    criterion = extend(torch.nn.CrossEntropyLoss())
+    linear: list[Any] = [module for module in model if isinstance(module, torch.nn.Linear)]
     is_kronecker = task.variant == KRONECKER
     sampled = extensions.KFAC(mc_samples=1) if is_kronecker else extensions.DiagGGNMC(mc_samples=1)
     exact = extensions.KFLR() if is_kronecker else extensions.DiagGGNExact()

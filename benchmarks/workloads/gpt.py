@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.transformers import Block, block_flops, block_shapes, draw, norm, our_training
 from benchmarks.workload import JaxProgram, Task, TorchProgram, Workload
 
-__all__ = ["WORKLOAD", "Size", "make_task"]
+__all__ = ["SIZES", "WORKLOAD", "Size", "make_task", "objective_of"]
 
 EPSILON = 1e-5
 
@@ -77,12 +77,19 @@ def _our_model(task: Task, recompute: str) -> Any:
     return models.gpt(vocabulary, steps, block.width, layers, block.heads, recompute=recompute)
 
 
-def ours(recompute: str, task: Task) -> JaxProgram:
+def objective_of(task: Task, recompute: str) -> Any:
+    """Ours."""
     import backprop_jax as bp
     from backprop_jax import models
 
     loss = bp.losses.LinearCrossEntropy(len(task.weights["embedding/table"]))
-    return our_training(models.LanguageModelLoss(_our_model(task, recompute), loss), task, bp.value_and_grad)
+    return models.LanguageModelLoss(_our_model(task, recompute), loss)
+
+
+def ours(recompute: str, task: Task) -> JaxProgram:
+    import backprop_jax as bp
+
+    return our_training(objective_of(task, recompute), task, bp.value_and_grad)
 
 
 def jax_grad(task: Task) -> JaxProgram:

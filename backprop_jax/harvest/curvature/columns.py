@@ -50,18 +50,18 @@ def harvest_columns(
             gradients, _ = pull(model, params, residuals, column.astype(prediction.dtype))
             return finish(gradients, columns)
 
-        if how == "sampled" and key is None:
+        def of_all(column: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> PyTree:
+            # What comes out is the sum over the columns, so that there is one of each.
+            return jax.vmap(lambda number: back(column(number), COLUMNS), out_axes=None, axis_name=COLUMNS)(numbers)
+
+        if how == "exact":
+            return (value, new_state), of_all(root.column, jnp.arange(root.columns))
+        if key is None:
             raise ValueError(f"{name} with how='sampled' draws at random: call it with (params, state, batch, key)")
-        if how == "sampled" and samples == 1:
+        if samples == 1:
             return (value, new_state), back(root.sample(key), None)
-        if how == "sampled":
-            of_one = lambda own: back(root.sample(own) / jnp.sqrt(samples), COLUMNS)
-            numbers = jax.random.split(key, samples)
-        else:
-            of_one = lambda number: back(root.column(number), COLUMNS)
-            numbers = jnp.arange(root.columns)
-        # All are the sum over the columns, so that there is one of each.
-        return (value, new_state), jax.vmap(of_one, out_axes=None, axis_name=COLUMNS)(numbers)
+        keys = jax.random.split(key, samples)
+        return (value, new_state), of_all(lambda own: root.sample(own) / samples**0.5, keys)
 
     return harvest
 

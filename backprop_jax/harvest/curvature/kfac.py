@@ -39,7 +39,7 @@ class scale_by_kfac(Transform):
     them, or as a function without arguments, which is then called at every `factors_every`-th step only. `layout` is
     `kronecker_layout(objective, batch)`. Parameters of no block are left alone.
 
-    State:  `KFACState(count, curvature, inverses)`: three times the memory of A and G while the inverses are made.
+    State:  `KFACState(count, curvature, inverses)`: twice the memory of A and G.
     Units:  Σ <U, W> is about the square of the step's length in the metric of the Fisher matrix: with a learning rate η
             behind it, it stays below η² norm_constraint. None: no bound.
     Raises: ValueError if damping or norm_constraint is not above 0, decay is outside [0, 1), an interval is no whole
@@ -79,11 +79,11 @@ class scale_by_kfac(Transform):
         old, count = state.curvature, safe_increment(state.count)
         # As often as the factors come, so that the first ones weigh most at first and none is made of zeros.
         keep = jnp.minimum(1 - self.factors_every / (state.count + self.factors_every), self.decay)
-        if callable(given):
+        if isinstance(given, tuple):
+            curvature = self._averaged(old, given, keep)
+        else:
             is_due = state.count % self.factors_every == 0
             curvature = lax.cond(is_due, lambda: self._averaged(old, given(), keep), lambda: old)
-        else:
-            curvature = self._averaged(old, given, keep)
         is_due = state.count % self.inverse_every == 0
         inverses = lax.cond(is_due, self._inverses, lambda _: state.inverses, curvature)
         updates = self._bounded(updates, self._multiplied(updates, inverses))

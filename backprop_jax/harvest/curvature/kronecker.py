@@ -95,7 +95,8 @@ def _blocks(gradients: PyTree, columns: str | None) -> Curvature:
         with_bias = leaf == "w" and isinstance(named.get(bias), Rows)
         factors = own.on_each_layer(lambda part, with_bias=with_bias: _factors(part, with_bias, columns))
         if factors is not None:
-            blocks.append(Kronecker(*factors, (name, bias) if with_bias else (name,)))
+            a, g = factors
+            blocks.append(Kronecker(a, g, (name, bias) if with_bias else (name,)))
     taken = {name for block in blocks for name in block.names}
     rest = {name: own for name, own in named.items() if name not in taken}
     diagonals = {name: own.on_each_layer(lambda part: part.square_sum(columns)) for name, own in rest.items()}

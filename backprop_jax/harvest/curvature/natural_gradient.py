@@ -31,7 +31,7 @@ class scale_by_natural_gradient(Transform):
 
     damping: Scalar = 1e-3
     maxiter: int = 20
-    tol: Scalar = 1e-5
+    tol: float = 1e-5
 
     def __post_init__(self) -> None:
         require_non_negative(self, "damping", "1e-3 is usual: it is added to every eigenvalue")

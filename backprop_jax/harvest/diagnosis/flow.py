@@ -48,7 +48,7 @@ def statistics(tree: PyTree, sample: int | None = None) -> FlowStatistics:
     """Those of the tree's floating point leaves; the histogram is of about `sample` numbers of each, or of all.
 
     Exact but for the histogram: a sum of squares and a maximum, two readings of the array. What is not finite is
-    counted only if one of these is not, and so costs nothing while all is well.
+    counted only if the sum is not, and so costs nothing while all is well.
     """
     leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.size]
     if not leaves:
@@ -60,7 +60,7 @@ def statistics(tree: PyTree, sample: int | None = None) -> FlowStatistics:
     largest = jnp.max(jnp.stack([jnp.max(unit) for unit in of_units]))
     dead = sum(jnp.sum(unit == 0) for unit in of_units) / sum(map(len, of_units))
     nan, infinite = lax.cond(
-        jnp.isfinite(squares) & jnp.isfinite(largest),
+        jnp.isfinite(squares),
         lambda arrays: (jnp.zeros((), jnp.float32),) * 2,
         lambda arrays: (_count(jnp.isnan, arrays), _count(jnp.isinf, arrays)),
         leaves,
@@ -81,7 +81,5 @@ def _histogram(array: jax.Array, sample: int | None) -> jax.Array:
     while step > 1 and math.gcd(step, array.shape[-1]) > 1:
         step += 1
     v = jnp.abs(array.reshape(-1)[::step].astype(jnp.float32))
-    edges = jnp.asarray(EDGES, jnp.float32)
-    from_edge = jnp.sum(v[:, None] >= edges, 0)
-    below = jnp.sum(v < edges[0])
-    return jnp.concatenate([below[None], from_edge[:-1] - from_edge[1:], from_edge[-1:]]) / len(v)
+    from_edge = jnp.sum(v[:, None] >= jnp.asarray([0.0, *EDGES], jnp.float32), 0)
+    return (from_edge - jnp.append(from_edge[1:], 0)) / len(v)

@@ -42,11 +42,16 @@ class Places:
 
         return cls(structure, tuple(map(place, nodes)))
 
-    def filled(self, tree: PyTree) -> PyTree:
-        """The tree of the model without taps, with zeros in the places."""
+    def filled(self, tree: PyTree, taken: jax.Array | None) -> PyTree:
+        """The tree of the model without taps, with zeros in the places, and whether they are told in this step."""
 
         def fill(place: Place | None, own: PyTree) -> PyTree:
-            return own if place is None else Probed(own, _zeros(place.like) if place.told else None)
+            if place is None:
+                return own
+            if not place.told:
+                return Probed(own, None)
+            each = None if taken is None else jnp.broadcast_to(taken, place.like.values.shape)
+            return Probed(own, _zeros(place.like), each)
 
         return self.structure.unflatten(map(fill, self.at, self.structure.flatten_up_to(tree)))
 

@@ -1,9 +1,12 @@
 """Layers of which is told what flows through them."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
@@ -17,7 +20,8 @@ class Probed(NamedTuple):
 
     own: PyTree
     statistics: FlowStatistics | None
-    path: Static | None = None  # of the layer, as `init` gives it; not there in what the model is called with
+    taken: jax.Array | None = None  # bool, whether it is to be told in this step; None: always
+    path: Static | None = None  # of the layer; from `init` only
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Tapped(Layer):
 
     So whatever carries state and gradients carries the statistics: chain, scan, skip, remat.
 
-    Params:   `Probed(those of f, zeros)`, or None for the zeros: the cotangent is not looked at.
+    Params:   `Probed(those of f, zeros)`; with None for the zeros the cotangent is not looked at.
     State:    `Probed(that of f, statistics of y)`.   Saves: what f saves.
     Backward: that of f;   dzeros = statistics of dy
     """
@@ -40,15 +44,23 @@ class Tapped(Layer):
     def init(self, key: jax.Array, x: PyTree) -> tuple[PyTree, PyTree]:
         params, state = self.layer.init(key, x)
         path = Static(self.path)
-        return Probed(params, zero_statistics(), path), Probed(state, zero_statistics(), path)
+        return Probed(params, zero_statistics(), None, path), Probed(state, zero_statistics(), None, path)
 
     def forward(self, params: Probed, state: Probed, x: PyTree) -> tuple[PyTree, Probed, PyTree]:
         y, new_state, residuals = self.layer.forward(params.own, state.own, x)
-        return y, Probed(new_state, statistics(y, self.sample)), residuals
+        return y, Probed(new_state, self._told(state, y), state.taken), residuals
 
     def backward(self, params: Probed, residuals: PyTree, dy: PyTree) -> tuple[Probed, PyTree]:
         dparams, dx = self.layer.backward(params.own, residuals, dy)
-        return Probed(dparams, None if params.statistics is None else statistics(dy, self.sample)), dx
+        return Probed(dparams, self._told(params, dy)), dx
+
+    def _told(self, place: Probed, tree: PyTree) -> FlowStatistics | None:
+        if place.statistics is None:
+            return None
+        if place.taken is None:
+            return statistics(tree, self.sample)
+        numbers = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        return lax.cond(place.taken, partial(statistics, sample=self.sample), lambda _: zero_statistics(), numbers)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree
@@ -46,8 +45,8 @@ def with_taps(objective: Layer, taps: Taps = Taps()) -> Callable[..., tuple[tupl
     """The function `(params, state, batch, step=0) -> ((value, new_state), gradient, {path: LayerTaps})`.
 
     `value_and_grad` of the objective, and beside it what is told of each layer: under jit, without calls to the host.
-    The paths are those of `rewrite_with_path`. At steps that `every` does not divide all statistics are 0 and cost
-    nothing: these steps run the model without taps.
+    The paths are those of `rewrite_with_path`. At steps that `every` does not divide all statistics are 0, and nothing
+    is calculated for them.
 
     Tapped are the layers that hold no others, wherever combinators and models hand on what belongs to them. A recurrent
     loop, a reparameterized layer or attention is tapped as a whole; a loss and a table that a model looks up itself are
@@ -56,29 +55,17 @@ def with_taps(objective: Layer, taps: Taps = Taps()) -> Callable[..., tuple[tupl
     Raises:   ValueError if no layer's path matches `where`.
     """
     require_layer("with_taps", objective)
-    plain = value_and_grad(objective)
 
     def differentiated(
         params: PyTree, state: PyTree, batch: PyTree, step: jax.typing.ArrayLike = 0
     ) -> tuple[tuple[jax.Array, PyTree], PyTree, dict[str, LayerTaps]]:
         model, paths, of_params, of_state = tapped_model(objective, taps.where, taps.sample, batch)
-        with_places = value_and_grad(model)
-
-        def tapped(params: PyTree, state: PyTree) -> Any:
-            (value, state), gradient = with_places(of_params.filled(params), of_state.filled(state), batch)
-            gradient, cotangents = of_params.emptied(gradient)
-            state, activations = of_state.emptied(state)
-            return (value, state), gradient, activations, cotangents
-
-        def untapped(params: PyTree, state: PyTree) -> Any:
-            return *plain(params, state, batch), of_state.zeros, of_params.zeros
-
-        if taps.every == 1:
-            outcome, gradient, activations, cotangents = tapped(params, state)
-        else:
-            # Around the whole step: a condition at each layer would stand between operations that XLA fuses.
-            taken = jnp.asarray(step) % taps.every == 0
-            outcome, gradient, activations, cotangents = lax.cond(taken, tapped, untapped, params, state)
-        return outcome, gradient, {path: LayerTaps(activations[path], cotangents[path]) for path in paths}
+        taken = None if taps.every == 1 else jnp.asarray(step) % taps.every == 0
+        (value, state), gradient = value_and_grad(model)(
+            of_params.filled(params, taken), of_state.filled(state, taken), batch
+        )
+        gradient, cotangents = of_params.emptied(gradient)
+        state, activations = of_state.emptied(state)
+        return (value, state), gradient, {path: LayerTaps(activations[path], cotangents[path]) for path in paths}
 
     return differentiated

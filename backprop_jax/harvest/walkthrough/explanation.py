@@ -11,7 +11,17 @@ import numpy as np
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.diagnosis import FlowStatistics
 
-__all__ = ["COLUMNS", "LEFT", "Explanation", "LayerExplanation", "ParameterExplanation", "number", "rows", "shapes"]
+__all__ = [
+    "COLUMNS",
+    "LEFT",
+    "Explanation",
+    "LayerExplanation",
+    "ParameterExplanation",
+    "difference",
+    "number",
+    "rows",
+    "shapes",
+]
 
 COLUMNS = "path", "layer", "output", "parameters", "saved bytes", "|y|", "|dy|", "|dparams|", "from jax.grad"
 LEFT = 3  # of the columns are text
@@ -96,8 +106,8 @@ def rows(explanation: Explanation) -> list[tuple[str, ...]]:
     """The table's, in the order of COLUMNS."""
     of_layers = [_row(layer) for layer in explanation.layers]
     count = sum(math.prod(own.shape) for layer in explanation.layers for own in layer.parameters)
-    norm, difference = number(explanation.gradient_norm), _difference(explanation.from_jax_grad)
-    return [*of_layers, ("total", "", "", f"{count:,}", f"{explanation.residual_bytes:,}", "", "", norm, difference)]
+    norm, off = number(explanation.gradient_norm), difference(explanation.from_jax_grad)
+    return [*of_layers, ("total", "", "", f"{count:,}", f"{explanation.residual_bytes:,}", "", "", norm, off)]
 
 
 def _row(layer: LayerExplanation) -> tuple[str, ...]:
@@ -111,7 +121,7 @@ def _row(layer: LayerExplanation) -> tuple[str, ...]:
         flow_norm(layer.activation),
         flow_norm(layer.cotangent),
         number(layer.gradient_norm),
-        _difference(layer.from_jax_grad),
+        difference(layer.from_jax_grad),
     )
 
 
@@ -127,7 +137,7 @@ def number(value: Any) -> str:
     return low if low == high else f"{low}..{high}"
 
 
-def _difference(value: float | None) -> str:
+def difference(value: float | None) -> str:
     return "" if value is None else f"{value:.0e}"
 
 

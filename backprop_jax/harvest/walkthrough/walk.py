@@ -30,8 +30,9 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
         y_i, r_i = f_i(y_{i-1})   and then   dparams_i, dy_{i-1} = f_i'ᵀ dy_i
 
     For each layer: shapes, the bytes that it saves, the norms of its output, of the output's cotangent and of its
-    parameters' gradient, and how far this gradient is from `jax.grad`. Layers are those of `with_taps`; the layers of a
-    `scan` are one, with a range of norms. Layers that the model itself opens, as a tied table, come first.
+    parameters' gradient, and how far this gradient is from `jax.grad`. Layers are those of `with_taps`, in the order of
+    their calls; the layers of a `scan` are one, with a range of norms. One that the model itself opens, as a tied
+    table, is there for its parameters.
 
     The difference is that of a second run, in float64: what is left of it is no rounding. Only where the model itself
     computes in less, in a `cast`, is it as large as that.
@@ -53,13 +54,14 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
     depths = {path: np.ndim(tap.activation.values) for path, tap in taps.items()}
     parameters = _parameters(params, gradient, differences, owners, depths)
     opened = {path: layer for path, layer in owners.values() if path not in tapped}
-    layers = opened | {path: tapped[path] for path in taps}
+    layers = opened | tapped
     calls = _calls(objective, layers, params, state, batch)
+    in_order = [*(path for path in layers if path not in calls), *calls]
 
-    def told(path: str, layer: Layer) -> LayerExplanation:
+    def told(path: str) -> LayerExplanation:
         output, saved = calls.get(path, (None, 0))
         of_layer = tuple(own for owner, own in parameters if owner == path)
-        return LayerExplanation(path, layer, output, saved, *taps.get(path, LayerTaps(None, None)), of_layer)
+        return LayerExplanation(path, layers[path], output, saved, *taps.get(path, LayerTaps(None, None)), of_layer)
 
     norms = [np.sum(np.square(own.gradient_norm)) for _, own in parameters if own.gradient_norm is not None]
     return Explanation(
@@ -68,7 +70,7 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
         float(value),
         float(np.sqrt(sum(norms))),
         saved_bytes(lambda params, state, x: objective.forward(params, state, x)[2], params, state, batch),
-        tuple(told(path, layer) for path, layer in layers.items()),
+        tuple(map(told, in_order)),
     )
 
 

@@ -119,7 +119,8 @@ def test_learns_faster_than_the_plain_gradient() -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    for option, value in (("damping", -1.0), ("decay", 1.0), ("inverse_every", 0), ("norm_constraint", 0.0)):
+    options: list[tuple[str, Any]] = [("damping", -1.0), ("decay", 1.0), ("inverse_every", 0), ("norm_constraint", 0.0)]
+    for option, value in options:
         with pytest.raises(ValueError, match=f"scale_by_kfac: {option} must be"):
             scale_by_kfac(LAYOUT, **{option: value})
     kfac = scale_by_kfac(LAYOUT)

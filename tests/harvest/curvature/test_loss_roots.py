@@ -34,7 +34,7 @@ def test_is_a_root(loss: bp.Layer, target: np.ndarray) -> None:
 
     @jax.jit
     def both(z: jax.Array) -> tuple[jax.Array, ...]:
-        root = loss_root(loss, z, target)
+        root = loss_root(loss, z, jnp.asarray(target))
         columns = jax.vmap(root.column)(jnp.arange(root.columns))
         samples = jax.vmap(root.sample)(jax.random.split(jax.random.key(0), 5000))
         products = [jnp.einsum("kbi,kbj->bij", *[rows.reshape(len(rows), 2, -1)] * 2) for rows in (columns, samples)]

@@ -37,14 +37,15 @@ def test_one_step_solves_linear_regression() -> None:
 def test_damping_is_added_to_the_diagonal() -> None:
     gradient = {"a": jnp.array([1.0, 2.0]), "half": jnp.array([3.0], jnp.bfloat16)}
     product = lambda vector: jax.tree.map(lambda leaf: 2 * leaf, vector)
-    updates, _ = scale_by_natural_gradient(damping=0.5).update(gradient, (), None, product=product)
+    updates, _ = scale_by_natural_gradient(damping=0.5).update(gradient, optim.EmptyState(), None, product=product)
     np.testing.assert_allclose(updates["a"], [0.4, 0.8], rtol=1e-5)
     assert updates["half"].dtype == jnp.bfloat16 and abs(float(updates["half"][0]) - 1.2) < 0.01
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    for option, value in (("damping", -1.0), ("tol", -1.0), ("maxiter", 0)):
+    options: list[tuple[str, Any]] = [("damping", -1.0), ("tol", -1.0), ("maxiter", 0)]
+    for option, value in options:
         with pytest.raises(ValueError, match=f"scale_by_natural_gradient: {option} must"):
             scale_by_natural_gradient(**{option: value})
     with pytest.raises(TypeError, match="scale_by_natural_gradient: update needs product"):
-        scale_by_natural_gradient().update(jnp.ones(2), ())
+        scale_by_natural_gradient().update(jnp.ones(2), optim.EmptyState())

@@ -1,0 +1,72 @@
+"""Equilibrium propagation against the paper's equations in NumPy, and against the gradient of where it settles."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import backprop_jax as bp
+from backprop_jax.harvest.local import EquilibriumPropagation
+
+RANDOM = np.random.default_rng(0)
+X, DY = (jnp.asarray(RANDOM.standard_normal(shape), jnp.float32) for shape in ((5, 4), (5, 2)))
+
+
+def test_the_equations_of_the_paper() -> None:
+    layer = EquilibriumPropagation((3, 2), steps=3, rate=0.4, nudge=0.2)
+    params, state = layer.init(jax.random.key(0), X)
+    params[0]["b"], params[1]["b"] = jnp.asarray([0.1, -0.2, 0.3]), jnp.asarray([0.2, -0.1])
+    y, _, residuals = layer.forward(params, state, X)
+    dparams, dx = layer.backward(params, residuals, DY)
+    (w1, b1), (w2, b2) = ((np.asarray(p["w"]), np.asarray(p["b"])) for p in params)
+
+    def settle(s1, s2, beta):
+        for _ in range(3):
+            r1, r2 = np.tanh(s1), np.tanh(s2)
+            ds1 = (1 - r1**2) * (X @ w1 + r2 @ w2.T + b1) - s1
+            ds2 = (1 - r2**2) * (r1 @ w2 + b2) - s2 - beta * 5 * DY
+            s1, s2 = s1 + 0.4 * ds1, s2 + 0.4 * ds2
+        return s1, s2
+
+    free = settle(np.zeros((5, 3)), np.zeros((5, 2)), 0.0)
+    np.testing.assert_allclose(y, free[1], rtol=1e-5, atol=1e-6)
+    f1, f2 = map(np.tanh, free)
+    n1, n2 = map(np.tanh, settle(*free, 0.2))
+    wanted = (
+        {"w": -(X.T @ n1 - X.T @ f1), "b": -(n1 - f1).sum(0)},
+        {"w": -(n1.T @ n2 - f1.T @ f2), "b": -(n2 - f2).sum(0)},
+    )
+    scale = 1 / (0.2 * 5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, scale * b, rtol=1e-3, atol=1e-5), dparams, wanted)
+    np.testing.assert_allclose(dx, -scale * (n1 - f1) @ w1.T, rtol=1e-3, atol=1e-5)
+
+
+def test_with_a_small_nudge_it_is_the_gradient() -> None:
+    params, state = EquilibriumPropagation((3, 2)).init(jax.random.key(1), X)
+
+    @jax.jit
+    def distances() -> jax.Array:
+        found = []
+        for nudge in (0.02, 0.5):
+            layer = EquilibriumPropagation((3, 2), steps=60, nudge=nudge)
+            _, _, residuals = layer.forward(params, state, X)
+            rule, _ = ravel_pytree(layer.backward(params, residuals, DY / 5))
+            _, pull = jax.vjp(lambda own, x, layer=layer: layer.forward(own, state, x)[0], params, X)
+            true, _ = ravel_pytree(pull(DY / 5))
+            found.append(jnp.linalg.norm(rule - true) / jnp.linalg.norm(true))
+        return jnp.stack(found)
+
+    near, far = distances()
+    assert near < 0.02 and far > 5 * near
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match=r"features such as \(64, 32\), not \(\)"):
+        EquilibriumPropagation(())
+    with pytest.raises(ValueError, match="a rate and a nudge above 0"):
+        EquilibriumPropagation((2,), nudge=0.0)
+    with pytest.raises(ValueError, match=r"needs an input \(B, D\), not of shape \[5, 2, 2\]: put Flatten\(\)"):
+        EquilibriumPropagation([2]).init(jax.random.key(0), jnp.zeros((5, 2, 2)))
+    assert hash(EquilibriumPropagation([2])) == hash(EquilibriumPropagation((2,)))
+    assert bp.chain(bp.Flatten(), EquilibriumPropagation((2,))).init(jax.random.key(0), jnp.zeros((5, 2, 2)))
