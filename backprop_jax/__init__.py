@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first 
         supervised,
         value_and_grad,
     )
+    from backprop_jax.harvest import explain
     from backprop_jax.layers import (
         ELU,
         GELU,
@@ -196,6 +197,7 @@ __all__ = [
     "chain",
     "data",
     "eval_mode",
+    "explain",
     "fan_out",
     "first",
     "fold_batch_norm",
@@ -233,12 +235,12 @@ __all__ = [
 ]
 
 
-ROOMS = "core", "layers", "combinators"  # where the names without a module of their own are
+ROOMS = "core", "layers", "combinators", "harvest"  # where the names without a module of their own are
 
 
 def __getattr__(name: str) -> Any:
     # All of them at once would multiply the time of `import backprop_jax`.
-    if name in (*ROOMS, "data", "harvest", "initializers", "losses", "models", "optim", "testing", "train"):
+    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "testing", "train"):
         return import_module(f"{__name__}.{name}")
     if name in __all__:
         for room in ROOMS:

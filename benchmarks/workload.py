@@ -34,6 +34,8 @@ class JaxProgram:
     step: Callable[[Any, Any], tuple[Any, Any]]  # (carry, batch) -> (carry, loss); carry is donated
     gradients: Callable[[Any, Any], tuple[Any, Mapping[str, Any]]]  # (carry, batch) -> (loss, {Task's name: gradient})
     carry: Any  # the first one: parameters, state, optimizer state
+    # Of a step that is compiled in parts, and so not jitted as a whole: (carry, batch) -> the most it holds at once.
+    peak_bytes: Callable[[Any, Any], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Workload:
     gradient_tolerance: float = GRADIENT_TOLERANCE  # relative, of each leaf: wider only for a reason that is told
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # title: cases whose ratios are averaged as well
     flops: Mapping[str, int] = field(default_factory=dict)  # case: of the matrix products that a step needs
+    counts_arguments: bool = False  # whether memory is the most that a step holds, what it is given included
     lengths: Mapping[str, int] = field(default_factory=dict)  # case: of the sequence, by which memory is divided
 
     def only(self, text: str) -> "Workload":

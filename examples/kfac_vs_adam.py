@@ -4,8 +4,8 @@
 
 Deep autoencoders are where second-order steps were shown to pay first: the layers squeeze 64 pixels into 8 numbers,
 and the directions in which the loss is curved differ by orders of magnitude. K-FAC gets each layer's curvature from one
-more backward pass at every fifth step and inverts it at every tenth. It prints the loss along the way, and when each
-comes as low as Adam does in the end. Compilation is not counted.
+more backward pass at every tenth step and inverts it at every twentieth. It prints the loss along the way, and when
+each comes as low as Adam does in the end. Compilation is not counted.
 """
 
 import argparse
@@ -29,7 +29,7 @@ model = bp.chain(*(part for width in (100, 50, 8, 50, 100) for part in (bp.Dense
 objective = bp.supervised(model, bp.losses.BinaryCrossEntropy())
 example = (images[:500], images[:500])
 factors, layout = harvest.kronecker_factors(objective), harvest.kronecker_layout(objective, example)
-kfac = harvest.scale_by_kfac(layout, damping=1e-4, factors_every=5, inverse_every=10, norm_constraint=1e-3)
+kfac = harvest.scale_by_kfac(layout, damping=1e-4, factors_every=10, inverse_every=20, norm_constraint=1e-3)
 OPTIMIZERS = {
     "Adam": optim.adam(3e-3),
     "K-FAC": optim.chain(kfac, optim.sgd(optim.cosine_decay_schedule(1.0, flags.steps), momentum=0.9)),

@@ -20,7 +20,7 @@ ROWS = [*LAYERS, *COMBINATORS, *LOSSES]
 # Public names that make no layer of their own.
 TOOLS = {
     "Children", "LSTMCarry", "Layer", "Packed", "Padded", "Static", "Template", "Visibility", "as_jax_function",
-    "eval_mode", "fold_batch_norm", "merge_lora", "reseed", "residual_bytes", "rewrite", "rewrite_with_path",
+    "eval_mode", "explain", "fold_batch_norm", "merge_lora", "reseed", "residual_bytes", "rewrite", "rewrite_with_path",
     "summarize", "value_and_grad",
 }  # fmt: skip
 

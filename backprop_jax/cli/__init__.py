@@ -7,7 +7,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from backprop_jax.cli.flags import PROGRAM, Generate, Replay, TrainDigits, TrainGPT, TrainImages, TrainText, parse
+from backprop_jax.cli.flags import (
+    PROGRAM,
+    Explain,
+    Generate,
+    Replay,
+    TrainDigits,
+    TrainGPT,
+    TrainImages,
+    TrainText,
+    parse,
+)
 from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
@@ -38,6 +48,7 @@ def _run(argv: Sequence[str] | None) -> int:
         if missing:
             raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
 
+        from backprop_jax.cli.explain import explain
         from backprop_jax.cli.generate import generate
         from backprop_jax.cli.replay import replay
         from backprop_jax.cli.train_digits import train_digits
@@ -57,6 +68,8 @@ def _run(argv: Sequence[str] | None) -> int:
                     return train_gpt(flags)
                 case Generate() as flags:
                     return generate(flags)
+                case Explain() as flags:
+                    return explain(flags)
                 case Replay() as flags:
                     return replay(flags)
         finally:

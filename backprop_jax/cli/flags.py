@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from backprop_jax.cli.explain_flags import Explain
 from backprop_jax.cli.refused import Refused
 from backprop_jax.cli.replay_flags import Replay
 from backprop_jax.cli.text_flags import Generate, TrainGPT, TrainText
 
-__all__ = ["PROGRAM", "Generate", "Replay", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
+__all__ = ["PROGRAM", "Explain", "Generate", "Replay", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
 
 PROGRAM = "backprop-jax"
 
@@ -138,7 +139,7 @@ class TrainImages:
     compilation a layer, minutes for the deep models."""
 
 
-Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate | Replay
+Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate | Replay | Explain
 
 _at_least_0: Callable[[float], bool] = lambda value: 0 <= value < math.inf
 _at_least_1: Callable[[float], bool] = lambda value: 1 <= value < math.inf
@@ -183,6 +184,7 @@ def parse(argv: Sequence[str] | None) -> Flags:
     app = SubcommandApp()
     app.command(train, name="train")
     app.command(name="generate")(Generate)
+    app.command(name="explain")(configure(PositionalRequiredArgs)(Explain))
     app.command(name="replay")(configure(PositionalRequiredArgs)(Replay))
     complaint = io.StringIO()
     try:

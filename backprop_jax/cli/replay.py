@@ -91,5 +91,5 @@ def _rows(path: str, taps: LayerTaps) -> list[tuple[str, ...]]:
 def _cells(told: FlowStatistics) -> tuple[str, ...]:
     if not told.values:
         return ("",) * 4
-    bad = int(told.nan + told.infinite)
+    bad = int(told.not_finite)
     return f"{told.rms:.3g}", f"{told.largest:.3g}", f"{told.dead:.1%}", f"{bad:,}" if bad else ""

@@ -10,7 +10,7 @@ from backprop_jax.data import ImageDataset
 from backprop_jax.train import step_times
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["train_digits"]
+__all__ = ["build_classifier", "train_digits"]
 
 
 def train_digits(flags: TrainDigits) -> int:
@@ -18,7 +18,7 @@ def train_digits(flags: TrainDigits) -> int:
     console = make_console()
     with refusing(OSError, ValueError, ModuleNotFoundError, prefix=f"--data {flags.data}: ", status=1):
         dataset = {"digits8x8": data.digits, "mnist5k": data.mnist5k}[flags.data]()
-    objective = supervised(_model(flags, dataset), losses.CrossEntropy(label_smoothing=flags.label_smoothing))
+    objective = supervised(build_classifier(flags, dataset), losses.CrossEntropy(label_smoothing=flags.label_smoothing))
     optimizer = _optimizer(flags, count_steps(flags, dataset))
     trained = run(console, Job(flags, dataset, dataset.test, objective, optimizer))
     if trained is None:
@@ -34,7 +34,7 @@ def train_digits(flags: TrainDigits) -> int:
     return 0
 
 
-def _model(flags: TrainDigits, dataset: ImageDataset) -> Layer:
+def build_classifier(flags: TrainDigits, dataset: ImageDataset) -> Layer:
     if flags.model == "mlp":
         return models.mlp((flags.width,) * flags.depth, dataset.classes, flags.dropout)
     if flags.model == "residual":

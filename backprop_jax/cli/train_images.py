@@ -20,7 +20,7 @@ from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.files.tensors import read_metadata
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["train_images"]
+__all__ = ["IMAGE_SIZE", "MODELS", "read_notes", "train_images"]
 
 IMAGE_SIZE = 64  # of images from a folder
 SHOWN = 3  # skipped files that are named
@@ -109,13 +109,13 @@ def _statistics(flags: TrainImages, dataset: ImageDataset) -> ChannelStatistics:
     if flags.params is None:
         return channel_statistics(dataset.train)
     with refusing(OSError, ValueError, prefix="--params: "):
-        statistics, names = _read_notes(flags.params)
+        statistics, names = read_notes(flags.params)
         if flags.epochs == 0 and names not in (None, dataset.class_names):
             raise ValueError(f"{flags.params} tells {', '.join(names)}, not {', '.join(dataset.class_names)}")
     return channel_statistics(dataset.train) if statistics is None else statistics
 
 
-def _read_notes(path: Path) -> tuple[ChannelStatistics | None, tuple[str, ...] | None]:
+def read_notes(path: Path) -> tuple[ChannelStatistics | None, tuple[str, ...] | None]:
     """What a parameter file was trained on: the statistics and the class names, each None if it does not tell.
 
     Raises:   as `read_metadata`; ValueError, naming the file, for notes that no training wrote.

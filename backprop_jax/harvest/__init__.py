@@ -38,17 +38,21 @@ from backprop_jax.harvest.per_example import example_gradients, per_example
 from backprop_jax.harvest.privacy import noise_for, privacy_spent
 from backprop_jax.harvest.private import private_value_and_grad
 from backprop_jax.harvest.selecting import Selector, replace_selected
+from backprop_jax.harvest.walkthrough import Explanation, LayerExplanation, ParameterExplanation, explain
 
 __all__ = [
     "EDGES",
     "Diagonal",
+    "Explanation",
     "FirstBad",
     "FlowStatistics",
     "FusedTraining",
     "FusedUpdate",
     "GradientStatistics",
     "Kronecker",
+    "LayerExplanation",
     "LayerTaps",
+    "ParameterExplanation",
     "PreviousNorm",
     "Replay",
     "ReverseGradient",
@@ -62,6 +66,7 @@ __all__ = [
     "curvature_diagonal",
     "each_gradient",
     "example_gradients",
+    "explain",
     "find_first_bad",
     "fisher_product",
     "freeze",

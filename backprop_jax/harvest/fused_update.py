@@ -107,6 +107,23 @@ class FusedUpdate:
             squares = squares + square
         return FusedTraining(params, state, optimizer_state, squares), value
 
+    def peak_bytes(self, training: FusedTraining, batch: PyTree) -> int:
+        """The most that a step holds at once, by XLA's own account: training, residuals, and what a stage needs.
+
+        To set beside the arguments and temporaries of a whole step. Nothing of `training` is used up; arrays that two
+        stages save count once.
+        """
+        x, saved = batch[0] if self._loss else batch, []
+        for layer, own, state in zip(_stages(self._model), training.params, training.state, strict=True):
+            x, _, residuals = _forward(layer, own, state, x)
+            saved.append((residuals, jax.eval_shape(lambda x: x, x)))
+        peak, held = 0, _bytes(training)
+        calls = zip(_stages(self._model), training.params, training.optimizer_state, saved, strict=True)
+        for number, (layer, own, optimizer_state, (residuals, dy)) in enumerate(calls):
+            memory = _memory(layer, self.optimizer, own, optimizer_state, residuals, dy, None)
+            peak = max(peak, held + _bytes([earlier for earlier, _ in saved[: number + 1]]) + memory)
+        return peak
+
     @property
     def _model(self) -> Layer:
         return self.objective.layer if isinstance(self.objective, Supervised) else self.objective
@@ -200,6 +217,16 @@ def _backward_and_update(
         dparams = jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), dparams)
     updates, optimizer_state = optimizer.update(dparams, optimizer_state, params)
     return apply_updates(params, updates), optimizer_state, dx, square
+
+
+def _memory(layer: Layer, optimizer: Any, *arguments: PyTree) -> int:
+    """What the backward of a stage needs beside its arguments."""
+    memory = _backward_and_update.lower(layer, optimizer, *arguments).compile().memory_analysis()
+    return memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+
+
+def _bytes(tree: PyTree) -> int:
+    return sum({id(leaf): leaf.nbytes for leaf in jax.tree.leaves(tree)}.values())
 
 
 @partial(jax.jit, static_argnums=0)

@@ -1,6 +1,6 @@
 """Where a model looks: the probabilities of its cross-attention, for a picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -39,7 +39,10 @@ def _maps(model: Layer, params: PyTree, x: PyTree) -> list[jax.Array]:
 
 
 def _with_map(layer: Layer) -> Layer:
-    return Shown(layer) if isinstance(layer, CrossAttention) else layer
+    if not isinstance(layer, CrossAttention):
+        return layer
+    # By tiles, whose residuals have the queries and keys; cuDNN's kernels do not tell them.
+    return Shown(replace(layer, attention=replace(layer.attention, implementation="tiles")))
 
 
 @dataclass(frozen=True)

@@ -109,12 +109,14 @@ def search(
             logp = jnp.where(texts.ended[..., None], same, logp)
         logp = texts.logp[..., None] + logp
         length = jnp.where(texts.ended, texts.length, written + 1)
-        score, chosen = lax.top_k((logp / _penalty(length, length_penalty)[..., None]).reshape(batch, -1), beams)
+        score, chosen = lax.top_k(
+            (logp / _penalty(length, length_penalty)[..., None]).reshape(batch, beams * size), beams
+        )
         parent, token = jnp.divmod(chosen, size)
         pick = partial(jnp.take_along_axis, indices=parent, axis=1)
         tokens = jnp.take_along_axis(texts.tokens, parent[..., None], 1).at[:, :, written].set(token)
         ended = pick(texts.ended) if end_token is None else pick(texts.ended) | (token == end_token)
-        logp = jnp.take_along_axis(logp.reshape(batch, -1), chosen, 1)
+        logp = jnp.take_along_axis(logp.reshape(batch, beams * size), chosen, 1)
         rows = (beams * jnp.arange(batch)[:, None] + parent).reshape(-1)
         return Beams(tokens, logp, pick(length), score, ended, of_sequences(texts.state, rows))
 

@@ -1,6 +1,7 @@
 """A model of the next token in the form that writes: it goes on from what it has read, call by call."""
 
 import dataclasses
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from jax.typing import ArrayLike
 from backprop_jax.combinators.recurrent import Recurrent
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode, layers_of, rewrite
+from backprop_jax.core.static import Template
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.token_check import check_tokens
 from backprop_jax.layers import DotProductAttention, PositionEmbedding, SelfAttention, SinusoidalPositions
@@ -77,11 +79,17 @@ def prepare(caller: str, model: Layer, params: PyTree, prompt: ArrayLike, steps:
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(f"{caller} needs a prompt (B, P) of at least one token, not {list(shape)}")
     model = step_by_step(caller, model, shape[1] + steps - 1)
+    size = _vocabulary(caller, model, Template.of(params))
+    return model, jnp.asarray(check_tokens(np.asarray(prompt), size)), size
+
+
+@lru_cache(maxsize=16)
+def _vocabulary(caller: str, model: Layer, params: Template) -> int:
+    """V, once for a model: to see that its layers keep steps apart takes as long as to trace it a few times."""
     apart = steps_apart(caller, model)
 
     def one_step(params: PyTree) -> jax.Array:
         token = jnp.zeros((BATCH, 1), jnp.int32)
         return apart.forward(params, model.init(jax.random.key(0), token)[1], token)[0]
 
-    logits = jax.eval_shape(one_step, params)
-    return model, jnp.asarray(check_tokens(np.asarray(prompt), logits.shape[-1])), logits.shape[-1]
+    return jax.eval_shape(one_step, params.tree).shape[-1]

@@ -71,12 +71,17 @@ def _looks_around(layer: Layer, params: PyTree, state: PyTree, x: PyTree, y: PyT
 
 
 def _mixes(program: Any, steps: int) -> bool:
-    """Whether an operation makes one place of an axis of `steps`, or a multiple of it, of several."""
+    """Whether an operation makes one place of an axis of `steps`, or a multiple of it, of several, or numbers them."""
 
     def has_steps(variable: Any) -> bool:
         return any(size and size % steps == 0 for size in getattr(variable.aval, "shape", ()))
 
     for operation in program.eqns:
+        numbers_places = operation.primitive.name == "iota" and (
+            operation.params["shape"][operation.params["dimension"]] % steps == 0
+        )
+        if numbers_places:
+            return True
         if not any(map(has_steps, operation.invars)):
             continue
         within = [part for value in operation.params.values() for part in _programs(value)]

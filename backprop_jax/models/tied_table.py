@@ -12,7 +12,7 @@ from backprop_jax.core.rewrite import layers_of
 from backprop_jax.layers import Embedding
 from backprop_jax.losses import LinearCrossEntropy
 
-__all__ = ["add_lookup", "add_rows", "given", "require_tied_loss", "total"]
+__all__ = ["add_lookup", "given", "require_tied_loss", "total"]
 
 Kind = TypeVar("Kind", bound=Layer)
 
@@ -36,16 +36,8 @@ def add_lookup(embedding: Layer, params: PyTree, dtable: Any, tokens: jax.Array,
         dparams, _ = embedding.backward(params, tokens, drows)
         return {"table": add(dtable, dparams["table"]).astype(table.dtype)}
     # Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
-    return {"table": add_rows(dtable, tokens, drows).astype(table.dtype)}
-
-
-def add_rows(dtable: jax.Array, tokens: jax.Array, drows: jax.Array | None) -> jax.Array:
-    """The cotangent of a table with those of the rows looked up added in their places, in at least float32.
-
-    Onto the head's own array: two tables of a large vocabulary would be filled and added otherwise.
-    """
     dtable = dtable.astype(jnp.promote_types(dtable.dtype, jnp.float32))
-    return dtable if drows is None else dtable.at[tokens].add(drows.astype(dtable.dtype), mode="drop")
+    return {"table": dtable.at[tokens].add(drows.astype(dtable.dtype), mode="drop").astype(table.dtype)}
 
 
 def require_tied_loss(loss: Layer, embedding: Layer) -> None:

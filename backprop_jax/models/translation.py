@@ -1,7 +1,7 @@
 """The transformer: an encoder reads a sentence, a decoder writes its translation."""
 
 import dataclasses
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 import jax
@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from backprop_jax.combinators import chain, first, scan
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode, rewrite
+from backprop_jax.core.static import Template
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.token_check import check_tokens
 from backprop_jax.initializers import glorot_uniform, normal
@@ -138,12 +139,13 @@ def translate(
         dataclasses.replace(model, encoder=encoder, decoder=rewrite(decoder, partial(_with_memory, mode)))
         for mode in ("keep", "recall")
     )
-    _require_steps_apart(keeping, params)
+    _require_steps_apart(keeping, Template.of(params))
     return _translate(keeping, recalling, steps, begin, end, beams, params, source, length_penalty)
 
 
-def _require_steps_apart(model: EncoderDecoder, params: PyTree) -> None:
-    """ValueError if a layer of the decoder looks at other steps and remembers none."""
+@lru_cache(maxsize=16)
+def _require_steps_apart(model: EncoderDecoder, params: Template) -> None:
+    """ValueError, or once for a model nothing, if a layer of the decoder looks at other steps and remembers none."""
     apart = dataclasses.replace(model, decoder=steps_apart("translate", model.decoder))
 
     def one_step(params: PyTree) -> jax.Array:
@@ -153,7 +155,7 @@ def _require_steps_apart(model: EncoderDecoder, params: PyTree) -> None:
         memory, _, _ = model.encode(params, state["encoder"], *source)
         return apart.decode(params, state["decoder"], token, memory)[0]
 
-    jax.eval_shape(one_step, params)
+    jax.eval_shape(one_step, params.tree)
 
 
 def _with_memory(mode: Literal["keep", "recall"], layer: Layer) -> Layer:

@@ -66,7 +66,7 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Missing subcommand: Expected one of {train, generate}."),
+        ("", "Missing subcommand: Expected one of {train, generate, explain, replay}."),
         ("train", "Missing subcommand: Expected one of {digits, images, text, gpt}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),

@@ -186,7 +186,7 @@ def test_every_model_and_optimizer_can_be_chosen(model, optimizer) -> None:
     from tests.train.tiny import clouds
 
     flags = TrainDigits(model=model, optimizer=optimizer, width=4)
-    params, _ = jax.eval_shape(train_digits._model(flags, clouds()).init, jax.random.key(0), clouds().test.x)
+    params, _ = jax.eval_shape(train_digits.build_classifier(flags, clouds()).init, jax.random.key(0), clouds().test.x)
     jax.eval_shape(train_digits._optimizer(replace(flags, epochs=0), 0).init, params)
     jax.eval_shape(train_digits._optimizer(flags, 100).init, params)
 

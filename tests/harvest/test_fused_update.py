@@ -98,6 +98,18 @@ def test_a_deeper_model_compiles_nothing_more() -> None:
     assert programs[0] == programs[1]
 
 
+def test_the_peak_is_that_of_parameters_residuals_and_one_stage() -> None:
+    blocks = bp.chain(*[bp.chain(bp.Dense(64), bp.Tanh())] * 6)
+    objective = bp.supervised(blocks, losses.MeanSquaredError())
+    x = np.ones((2, 64), np.float32)
+    step = fused_update(objective, optim.sgd(0.1))
+    training = step.start(*objective.init(jax.random.key(0), (x, x)))
+    weights = 6 * (64 * 64 + 64) * 4
+    # One gradient of six and its product, where the step of the whole has all of them at some time.
+    assert weights < step.peak_bytes(training, (x, x)) < weights * 9 / 6
+    step(training, (x, x))
+
+
 def test_the_training_given_is_used_up_and_the_models_parameters_are_not() -> None:
     objective = OBJECTIVES["one stage"]
     params, state = objective.init(jax.random.key(0), BATCHES[0])

@@ -42,6 +42,10 @@ def running(x):
     return jax.lax.scan(lambda carry, row: (carry + row,) * 2, x[:, 0], x.swapaxes(0, 1))[1].swapaxes(0, 1)
 
 
+def by_place(x):
+    return x + jnp.arange(x.shape[1], dtype=x.dtype)[:, None]
+
+
 def first_of_all(x):
     return jnp.take(x, jnp.zeros(x.shape[1], int), 1)
 
@@ -70,7 +74,7 @@ def test_layers_that_keep_steps_apart(layer: bp.Layer) -> None:
         bp.SqueezeExcite(2),
         bp.GlobalAvgPool(),
         bp.Softmax(1),
-        *map(bp.from_function, (mean_so_far, step_before, mixed, turned_round, running, first_of_all)),
+        *map(bp.from_function, (mean_so_far, step_before, mixed, turned_round, running, first_of_all, by_place)),
     ],
     ids=repr,
 )

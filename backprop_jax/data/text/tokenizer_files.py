@@ -53,7 +53,9 @@ def _gpt2(library: Any, folder: Path, settings: dict[str, Any]) -> tuple[Any, li
     except Exception as error:  # the library raises nothing narrower
         raise ValueError(f"{folder / PAIRS} and {MERGES} are no byte pairs: {error}") from error
     tokenizer = library.Tokenizer(model)
-    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=settings.get("add_prefix_space", False))
+    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(
+        add_prefix_space=_flag(folder, settings, "add_prefix_space", False)
+    )
     tokenizer.decoder = library.decoders.ByteLevel()
     return tokenizer, [END]
 
@@ -66,9 +68,9 @@ def _bert(library: Any, folder: Path, settings: dict[str, Any]) -> tuple[Any, li
             raise ValueError(f"{folder / WORDS} is no vocabulary of BERT: it has no line {name}")
     tokenizer = library.Tokenizer(library.models.WordPiece(words, unk_token=UNKNOWN))
     tokenizer.normalizer = library.normalizers.BertNormalizer(
-        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
-        strip_accents=settings.get("strip_accents"),
-        lowercase=settings.get("do_lower_case", True),
+        handle_chinese_chars=_flag(folder, settings, "tokenize_chinese_chars", True),
+        strip_accents=_flag(folder, settings, "strip_accents", None),
+        lowercase=_flag(folder, settings, "do_lower_case", True),
     )
     tokenizer.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = library.decoders.WordPiece()
@@ -76,6 +78,14 @@ def _bert(library: Any, folder: Path, settings: dict[str, Any]) -> tuple[Any, li
     pair = f"{BEGIN} $A {SEPARATOR} $B:1 {SEPARATOR}:1"
     tokenizer.post_processor = library.processors.TemplateProcessing(f"{BEGIN} $A {SEPARATOR}", pair, ends)
     return tokenizer, [UNKNOWN, BEGIN, SEPARATOR, *OTHERS]
+
+
+def _flag(folder: Path, settings: dict[str, Any], name: str, default: bool | None) -> bool | None:
+    """A setting that is true or false, or null for the default."""
+    value = settings.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{folder / SETTINGS} needs true or false as {name}, not {value!r}")
+    return default if value is None else value
 
 
 def _text(path: Path) -> str:

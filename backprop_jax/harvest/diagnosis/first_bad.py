@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.layer import Layer, PyTree
@@ -149,10 +150,9 @@ class _Watch:
         bad = [name for name, tree in made.items() if _is_bad(tree)]
         if bad:
             names = {"y": "its output", "dparams": "its parameters' gradient", "dx": "its input's cotangent"}
-            told = " and ".join(names[name] for name in bad)
-            if _is_bad(given["params"]):
-                told += " (so are its parameters)"
-            self._report(call, direction, f"{told} {'is' if len(bad) == 1 else 'are'} not finite", given | made)
+            cause = f"{' and '.join(names[name] for name in bad)} {'is' if len(bad) == 1 else 'are'} not finite"
+            cause += ", and so are its parameters" if _is_bad(given["params"]) else ""
+            self._report(call, direction, cause, given | made)
 
     def _report(self, call: _Call, direction: Any, cause: str, trees: dict[str, PyTree]) -> NoReturn:
         arrays = [_seen(name, leaf) for tree, part in trees.items() for name, leaf in _named(tree, part)]
@@ -180,7 +180,7 @@ def _named(tree: str, part: PyTree) -> list[tuple[str, Any]]:
 
 def _is_seen(leaf: Any) -> bool:
     """Whether it is there to be looked at: no tracer of a `vmap`, and floating point."""
-    return not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(leaf.dtype, jnp.inexact)
+    return not isinstance(leaf, Tracer) and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def _is_bad(tree: PyTree) -> bool:

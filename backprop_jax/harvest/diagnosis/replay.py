@@ -108,7 +108,8 @@ def _objective(text: str) -> Layer:
 
 
 def _leaf(array: np.ndarray, implementation: str | None) -> jax.Array:
-    return jnp.asarray(array) if implementation is None else jax.random.wrap_key_data(array, impl=implementation)
+    leaf = jnp.asarray(array)
+    return leaf if implementation is None else jax.random.wrap_key_data(leaf, impl=implementation)
 
 
 def _checksum(tensors: dict[str, Any]) -> int:

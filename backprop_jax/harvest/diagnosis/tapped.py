@@ -19,9 +19,9 @@ class Probed(NamedTuple):
     """What belongs to a layer, its params or its state, and beside it the place for what is told of the layer."""
 
     own: PyTree
-    statistics: FlowStatistics | None
-    taken: jax.Array | None = None  # bool, whether it is to be told in this step; None: always
-    path: Static | None = None  # of the layer; from `init` only
+    statistics: Any  # FlowStatistics, or None where nothing is told
+    taken: jax.Array | None = None  # bool, whether it is told in this step; None: always
+    path: Any = None  # Static(that of the layer); from `init` only
 
 
 @dataclass(frozen=True)

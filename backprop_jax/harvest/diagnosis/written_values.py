@@ -89,11 +89,9 @@ def _value(node: ast.expr, leaves: Mapping[str, Any]) -> Any:
     raise ValueError(f"{_shortened(ast.unparse(node))} is nothing that this library makes")
 
 
-def _made(kind: type, arguments: tuple, named: dict[str, Any]) -> Any:
+def _made(kind: Any, arguments: tuple, named: dict[str, Any]) -> Any:
     """A value of this class, from the arguments that it prints."""
-    if not dataclasses.is_dataclass(kind):
-        return kind(*arguments, **named)
-    fields = {field.name for field in dataclasses.fields(kind)}
+    fields = getattr(kind, "__dataclass_fields__", {})
     if "children" not in fields:
         return kind(*arguments, **named)
     layers = {name: part for name, part in named.items() if name not in fields}

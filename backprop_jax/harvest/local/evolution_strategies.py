@@ -57,7 +57,9 @@ class EvolutionStrategies:
         def pair(total: list[jax.Array], key: jax.Array) -> tuple[list[jax.Array], None]:
             noise = random_direction(key, leaves)
             slope = (moved(noise, self.sigma) - moved(noise, -self.sigma)) / (2 * self.sigma)
-            return [(sum + slope * part).astype(sum.dtype) for sum, part in zip(total, noise, strict=True)], None
+            return [
+                (so_far + slope * part).astype(so_far.dtype) for so_far, part in zip(total, noise, strict=True)
+            ], None
 
         total, _ = lax.scan(pair, [jnp.zeros_like(leaf) for leaf in leaves], keys)
         return (value, new_state), gradient([part / self.pairs for part in total])

@@ -71,7 +71,8 @@ class DotProductAttention(Layer):
               `implementation` "tiles" is this library's own, "cudnn" the fused kernels of NVIDIA's GPUs, whose
               backward pass is cuDNN's; None is the second where JAX's default device is such a GPU, no `tile` is given
               and the kernels take it all: float16 or bfloat16, heads of width 8, 16, ... 128, no dropout in training,
-              alibi or soft cap, and of what hides keys lengths, a mask, a bias, or `causal` with a `window`.
+              alibi or soft cap, and of what hides keys lengths, a mask, a bias, or `causal` with a `window`. Arrays
+              that are then on another device than the default one need "tiles".
     Raises:   ValueError if a hyper-parameter is out of range, the shapes do not fit one another or those of what hides
               keys, an array is not floating point, or "cudnn" is asked for what its kernels do not take.
     Source:   Vaswani et al., 2017, arXiv:1706.03762, eq. 1; Dao et al., 2022, arXiv:2205.14135, for the tiles; Shazeer,

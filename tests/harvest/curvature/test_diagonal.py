@@ -84,8 +84,6 @@ def test_of_a_sequence_under_scan_is_that_of_the_matrices() -> None:
     def both(key: jax.Array) -> tuple[jax.Array, ...]:
         params, state = objective.init(key, batch)
         (value, _), diagonal = curvature_diagonal(objective, "exact")(params, state, batch)
-        once = curvature_diagonal(objective, "sampled")(params, state, batch, key)[1]
-        assert jax.tree.map(jnp.shape, once) == jax.tree.map(jnp.shape, params)
         return params, state, diagonal, value
 
     params, state, diagonal, value = both(jax.random.key(0))

@@ -139,3 +139,24 @@ def test_of_an_lstm_are_those_of_its_inputs() -> None:
     np.testing.assert_allclose(blocks["0/w", "0/b"].a, rows.T @ rows / 6, rtol=1e-5, atol=1e-6)
     # The last carry goes nowhere, so both see the same cotangents behind them.
     np.testing.assert_allclose(blocks["0/w", "0/b"].g, blocks["0/u",].g, rtol=1e-5)
+
+
+def test_every_parameter_of_a_model_has_one_block() -> None:
+    """Of models of all kinds, by one call; nothing is computed."""
+    tokens, images = np.arange(12).reshape(2, 6), np.zeros((2, 32, 32, 3), np.float32)
+    gpt = bp.models.gpt(12, 8, 8, 2, 2)
+    cases = {
+        "lenet": (bp.models.lenet(), images, 5),
+        "cifar_resnet": (bp.eval_mode(bp.models.cifar_resnet(8)), images, 8),
+        "sequence_tagger": (bp.models.sequence_tagger(12, 3, 4, 8), bp.Padded(tokens, np.array([6, 3])), 5),
+        "gpt": (gpt, tokens, 4),
+        "tied": (bp.models.LanguageModelLoss(gpt, bp.losses.LinearCrossEntropy(12)), (tokens, tokens), 4),
+    }
+    for name, (model, x, factored) in cases.items():
+        blocks = kronecker_layout(model, x)
+        params, _ = jax.eval_shape(model.init, jax.random.key(0), x)
+        leaves = jax.tree_util.tree_leaves_with_path(params)
+        paths = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+        assert sorted(path for block in blocks for path in block.names) == sorted(paths), name
+        assert sum(isinstance(block, Kronecker) for block in blocks) == factored, name
+

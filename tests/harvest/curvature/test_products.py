@@ -17,16 +17,18 @@ from tests.harvest.curvature.tiny import CLASSES, NUMBERS, PARAMS, X, dense, mlp
 )
 def test_are_those_with_the_matrices(loss: bp.Layer, target: np.ndarray) -> None:
     objective, state, batch = bp.supervised(mlp(), loss), ((), (), ()), (X, target)
-    expected = dense(objective, PARAMS, state, batch)
     flat, unravel = ravel_pytree(PARAMS)
     vector = np.random.default_rng(0).standard_normal(flat.size).astype(np.float32)
 
     @jax.jit
-    def products(vector: jax.Array) -> list[jax.Array]:
+    def products(flat: jax.Array, vector: jax.Array) -> list[jax.Array]:
         makers = hessian_product(objective), gauss_newton_product(objective)
-        return [ravel_pytree(make(PARAMS, state, batch)(unravel(vector)))[0] for make in makers]
+        hessian = jax.hessian(lambda at: objective.forward(unravel(at), state, batch)[0])(flat)
+        return [*(ravel_pytree(make(PARAMS, state, batch)(unravel(vector)))[0] for make in makers), hessian]
 
-    for found, matrix in zip(products(vector), expected, strict=False):
+    *both, hessian = products(flat, vector)
+    matrices = hessian, dense(objective, PARAMS, state, batch).gauss_newton
+    for found, matrix in zip(both, matrices, strict=True):
         np.testing.assert_allclose(found, matrix @ vector, atol=2e-6)
 
 

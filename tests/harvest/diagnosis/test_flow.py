@@ -20,8 +20,7 @@ def expected(arrays: list[np.ndarray]) -> dict:
         "norm": np.sqrt(np.sum(flat**2)),
         "largest": np.max(np.abs(flat)),
         "dead": np.mean([not column.any() for column in columns]),
-        "nan": np.sum(np.isnan(flat)),
-        "infinite": np.sum(np.isinf(flat)),
+        "not_finite": np.sum(~np.isfinite(flat)),
         "histogram": np.array(inside) / flat.size,
     }
 

@@ -38,7 +38,7 @@ def test_tell_of_a_network_worked_out_by_hand() -> None:
             np.testing.assert_allclose(told.norm, np.linalg.norm(array), 1e-5)
             np.testing.assert_allclose(told.largest, np.abs(array).max(), 1e-5)
             np.testing.assert_allclose(told.dead, np.mean(~array.any(0)))
-            assert told.values == array.size and told.nan == told.infinite == 0
+            assert told.values == array.size and told.not_finite == 0
 
 
 def test_go_through_scan_remat_skip_and_tied_tables_as_if_unrolled() -> None:
