@@ -36,7 +36,7 @@ descend = lambda params, gradient, rate: jax.tree.map(lambda leaf, slope: leaf -
 loss_of = lambda params: mean.forward(params, state, (x[:400], y[:400]))[0]  # fewer, to be quick
 
 
-def steps_to_loss(size: int, rate: jax.Array, key: jax.Array) -> jax.Array:
+def steps_to_loss(size: int, rate: jax.Array, key: jax.Array) -> jax.typing.ArrayLike:
     """Of plain SGD on batches drawn by chance."""
 
     def step(carry: tuple) -> tuple:

@@ -13,6 +13,7 @@ from backprop_jax.core.example_gradients import BackwardPerExample, Each, PerExa
 from backprop_jax.core.keys import has_keys
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import rewrite_leaves, rewrite_with_path
+from backprop_jax.losses import CrossEntropy
 
 __all__ = ["OneByOne", "example_gradients", "per_example"]
 
@@ -36,8 +37,11 @@ def example_gradients(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tu
 
     They are the gradients of each example's own loss. An objective whose output has the axis of examples (a loss with
     `reduction="none"`) gives that loss, summed over further axes; a scalar is taken for the mean over the examples.
+
+    Raises:   ValueError as `per_example`, and for a loss that is a sum, or the mean of what counts in the whole batch.
     """
     layer = per_example(objective)
+    rewrite_with_path(objective, _refuse_reduction)
 
     def gradients(params: PyTree, state: PyTree, batch: PyTree) -> tuple[tuple[jax.Array, PyTree], PyTree]:
         value, new_state, residuals = layer.forward(params, state, batch)
@@ -98,6 +102,15 @@ def _leaf(path: str, layer: Layer) -> Layer:
 
 def _rule(layer: Any, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
     return layer.backward_per_example(params, residuals, dy)
+
+
+def _refuse_reduction(path: str, layer: Layer) -> Layer:
+    reduction = getattr(layer, "reduction", None)
+    counts = isinstance(layer, CrossEntropy) and (layer.ignore_index is not None or layer.class_weights is not None)
+    if reduction == "sum" or (reduction == "mean" and counts):
+        what = "is a sum" if reduction == "sum" else "divides by what counts in the whole batch"
+        raise ValueError(f'{layer} {what}, so an example\'s own loss cannot be told from it: use reduction="none"')
+    return layer
 
 
 def _refuse_mixing(path: str, layer: Layer) -> Layer:

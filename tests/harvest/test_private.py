@@ -115,6 +115,12 @@ def test_what_makes_no_sense_is_refused(begun) -> None:
         private_value_and_grad(OBJECTIVE, 1.0, 1.0, accumulation_steps=4)(*begun, BATCH, KEY)
     with pytest.raises(ValueError, match=r"one row or more.*not of 0.*Poisson"):
         private_value_and_grad(OBJECTIVE, 1.0, 1.0)(*begun, (BATCH[0][:0], BATCH[1][:0]), KEY)
+    for loss, message in (
+        (losses.CrossEntropy(reduction="sum"), "is a sum"),
+        (losses.CrossEntropy(ignore_index=0), "divides by what counts in the whole batch"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            private_value_and_grad(bp.supervised(bp.Dense(3), loss), 1.0, 1.0)
     norm = bp.supervised(bp.chain(bp.Dense(3), bp.BatchNorm()), losses.CrossEntropy())
     with pytest.raises(ValueError, match=r"BatchNorm\(\) at 'layer/1'|BatchNorm\(\) at '1'.*eval_mode"):
         private_value_and_grad(norm, 1.0, 1.0)

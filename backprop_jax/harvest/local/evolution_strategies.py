@@ -57,9 +57,7 @@ class EvolutionStrategies:
         def pair(total: list[jax.Array], key: jax.Array) -> tuple[list[jax.Array], None]:
             noise = random_direction(key, leaves)
             slope = (moved(noise, self.sigma) - moved(noise, -self.sigma)) / (2 * self.sigma)
-            return [
-                (so_far + slope * part).astype(so_far.dtype) for so_far, part in zip(total, noise, strict=True)
-            ], None
+            return [(old + slope * part).astype(old.dtype) for old, part in zip(total, noise, strict=True)], None
 
         total, _ = lax.scan(pair, [jnp.zeros_like(leaf) for leaf in leaves], keys)
         return (value, new_state), gradient([part / self.pairs for part in total])

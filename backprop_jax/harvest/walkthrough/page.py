@@ -171,7 +171,7 @@ def _histogram(shares: np.ndarray, kind: str) -> str:
 
 
 def _norm(flow: FlowStatistics | None) -> np.ndarray | None:
-    return None if flow is None else flow.norm
+    return None if flow is None else np.asarray(flow.norm)
 
 
 def _logarithms(norm: np.ndarray | None) -> list[float]:

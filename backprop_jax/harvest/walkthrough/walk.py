@@ -61,7 +61,9 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
     def told(path: str) -> LayerExplanation:
         output, saved = calls.get(path, (None, 0))
         of_layer = tuple(own for owner, own in parameters if owner == path)
-        return LayerExplanation(path, layers[path], output, saved, *taps.get(path, LayerTaps(None, None)), of_layer)
+        tap: LayerTaps | None = taps.get(path)
+        activation, cotangent = (None, None) if tap is None else tap
+        return LayerExplanation(path, layers[path], output, saved, activation, cotangent, of_layer)
 
     norms = [np.sum(np.square(own.gradient_norm)) for _, own in parameters if own.gradient_norm is not None]
     return Explanation(
