@@ -26,6 +26,7 @@ if flags.steps < 10:
     arguments.error("it takes --steps 10 or more")
 
 digits, WIDTH = data.digits(), 64
+probe = digits.train.x[:256], digits.train.y[:256]
 hidden, rectified = bp.chain(bp.Dense(WIDTH), bp.Tanh()), bp.chain(bp.Dense(WIDTH), bp.ReLU())
 layers = bp.chain(bp.chain(bp.Flatten(), hidden), hidden, bp.Dense(10))
 signed = harvest.replace_selected(layers, bp.Dense, lambda layer: rules.FeedbackAlignment(layer, signs="own"))
@@ -60,14 +61,14 @@ figure, panels = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
 for number, (name, (model, differentiate)) in enumerate(METHODS.items()):
     loss = local.ForwardForwardLoss() if name == "forward-forward" else losses.CrossEntropy()
     objective, optimizer, path = bp.supervised(model, loss), optim.adam(3e-3), []
-    probe = digits.train.x[:256], digits.train.y[:256]
     training = train.start(objective, optimizer, jax.random.key(0), probe)
     step = train.make_step(objective, optimizer, differentiate=differentiate)
     drawn = chain.from_iterable(data.batches(digits.train, 128, (0, epoch)) for epoch in count())
     for taken in range(flags.steps + 1):
         if taken % max(1, flags.steps // 10) == 0:
-            held_out = train.evaluate(objective, *training[:2], digits.validation)
-            path.append((taken, 100 * held_out.accuracy, float(look(objective, differentiate, *training[:2], probe))))
+            params, state, _ = training
+            held_out = train.evaluate(objective, params, state, digits.validation)
+            path.append((taken, 100 * held_out.accuracy, float(look(objective, differentiate, params, state, probe))))
         training, _ = step(training, next(drawn))
     print(f"{name:24}" + "  ".join(f"{accuracy:.0f}% {degrees:.0f}°" for _, accuracy, degrees in path), flush=True)
     for panel, values in zip(panels, list(zip(*path, strict=True))[1:], strict=True):
@@ -77,4 +78,3 @@ panels[1].set(xlabel="steps", ylabel="angle to the gradient, degrees")
 panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 if flags.plot:
     figure.savefig(flags.plot, dpi=120)
-    print(f"picture: {flags.plot}")

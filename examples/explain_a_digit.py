@@ -23,7 +23,7 @@ arguments.add_argument("--plot", metavar="FILE", help="draw the answers into thi
 flags = arguments.parse_args()
 if flags.epochs < 1:
     arguments.error("it takes --epochs 1 or more")
-BLACKENED = 6  # pixels of 64
+BLACKENED, ASKED = 6, 100  # pixels of 64; digits that answers are about
 digits = data.digits()
 model = bp.chain(
     conv1=bp.Conv(16, (3, 3)),
@@ -52,7 +52,7 @@ ASK = {
     "Grad-CAM": lambda x, y: harvest.grad_cam(model, params, state, x, y, "relu3")[..., None],
     "relevance": lambda x, y: harvest.relevance(model, params, state, x, y),
 }
-images = jnp.asarray(digits.test.x)
+images, named, right = jnp.asarray(digits.test.x)[:ASKED], named[:ASKED], right[:ASKED]
 answers = {name: np.asarray(jax.jit(ask)(images, named))[..., 0] for name, ask in ASK.items()}
 score = jax.jit(lambda x: jnp.take_along_axis(model.forward(params, state, x)[0], named[:, None], 1)[:, 0])
 added = answers["integrated gradients"].sum((1, 2)) - (score(images) - score(jnp.zeros_like(images)))

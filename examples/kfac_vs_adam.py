@@ -48,7 +48,7 @@ def run(optimizer: optim.Transform) -> tuple[np.ndarray, np.ndarray]:
         return train.Training(optim.apply_updates(params, updates), state, optimizer_state), loss
 
     training = train.start(objective, optimizer, jax.random.key(0), example)
-    keys = jax.random.split(jax.random.key(1), flags.steps)
+    keys = list(jax.random.split(jax.random.key(1), flags.steps))
     rows = np.random.default_rng(0).integers(0, len(images), (flags.steps, 500))
     jax.block_until_ready(step(training, images[rows[0]], keys[0]))  # compiled
     losses, seconds, start = [], [], time.perf_counter()

@@ -20,10 +20,10 @@ SHORT = {
     "dp_sgd.py": ["--epsilons", "8", "--steps", "60"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
-    "explain_a_digit.py": ["--epochs", "2"],
+    "explain_a_digit.py": ["--epochs", "3"],
     "finetune_lora.py": ["--steps", "30", "--width", "64"],
     "gpt.py": ["--seconds", "1", "--width", "64", "--characters", "30000"],
-    "gradient_noise_scale.py": ["--sizes", "4", "64", "--loss", "0.6"],
+    "gradient_noise_scale.py": ["--sizes", "4", "64", "--loss", "0.9"],
     "kfac_vs_adam.py": ["--steps", "20"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
@@ -38,6 +38,9 @@ SAYS = {  # what must be in the output
     "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"[34]\.\d{3}, then [23]\.\d{3}, 0\.\d{3} fewer; put together the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-5]\.\d{3}",  # where guessing has 6
+    # What integrated gradients name first matters, and pixels drawn by chance do not.
+    "explain_a_digit.py": r"(?s)add up to .* within 0\.[0-4].*integrated gradients: \D+ [1-9]\d?\.\d.*chance: \D+0\.",
+    "gradient_noise_scale.py": r"(?s)of    4: +[2-9]\d steps.*of   64: +[12]\d steps.*critical size: ([4-9]|[12]\d) by",
     "kfac_vs_adam.py": r"(?s)Adam .*K-FAC .*20: 0\.[3-7]",
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50

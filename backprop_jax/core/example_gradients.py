@@ -21,6 +21,7 @@ __all__ = [
     "Several",
     "once",
     "over",
+    "squares_one_by_one",
     "static",
     "summed",
 ]
@@ -112,14 +113,7 @@ class ExampleGradients(abc.ABC):
 
     def square_sum(self, columns: str | None = None) -> jax.Array:
         """Σ g_i² of each number, in at least float32, summed over the axis `columns` of a `jax.vmap` too."""
-        like = jax.eval_shape(lambda own: own.each(), self)
-
-        def add(total: jax.Array, one: ExampleGradients) -> tuple[jax.Array, None]:
-            # One after the other: the gradients of all at once would be B parameters.
-            alone = jax.tree.map(lambda array: array[None], one)
-            return total + jnp.square(alone.each()[0]), None
-
-        return over(columns, lax.scan(add, jnp.zeros(like.shape[1:], like.dtype), self)[0])
+        return over(columns, jnp.sum(jnp.square(self.each()), 0))
 
     def pairs(self) -> tuple[jax.Array, jax.Array] | None:
         """x (B, T, D) and dy (B, T, F) if g_i = Σ_t x_itᵀ dy_it with the parameter as a matrix (D, F), else None."""
@@ -157,9 +151,6 @@ class Each(ExampleGradients):
         values = self.each()
         total = jnp.sum(values, 0) if weights is None else jnp.tensordot(weights, values, 1)
         return total.astype(self.dtype)
-
-    def square_sum(self, columns: str | None = None) -> jax.Array:
-        return over(columns, jnp.sum(jnp.square(self.each()), 0))
 
     def each(self) -> jax.Array:
         return self.values.astype(jnp.promote_types(self.values.dtype, jnp.float32))
@@ -203,6 +194,17 @@ class Several(ExampleGradients):
 def over(columns: str | None, value: jax.Array) -> jax.Array:
     """The value, summed over the axis of this name if there is one."""
     return value if columns is None else lax.psum(value, columns)
+
+
+def squares_one_by_one(own: ExampleGradients, columns: str | None) -> jax.Array:
+    """`own.square_sum(columns)` where all arrays begin with the axis of examples: never B gradients at once."""
+    like = jax.eval_shape(lambda own: own.each(), own)
+
+    def add(total: jax.Array, one: ExampleGradients) -> tuple[jax.Array, None]:
+        alone = jax.tree.map(lambda array: array[None], one)
+        return total + jnp.square(alone.each()[0]), None
+
+    return over(columns, lax.scan(add, jnp.zeros(like.shape[1:], like.dtype), own)[0])
 
 
 def once(columns: str | None, value: jax.Array) -> jax.Array:

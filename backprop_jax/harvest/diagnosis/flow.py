@@ -54,7 +54,7 @@ def statistics(tree: PyTree, sample: int | None = None) -> FlowStatistics:
     of_units = [jnp.max(jnp.abs(leaf), 0).astype(jnp.float32) for leaf in rows]
     largest = jnp.max(jnp.stack([jnp.max(unit) for unit in of_units]))
     dead = sum(jnp.sum(unit == 0) for unit in of_units) / sum(map(len, of_units))
-    # Always, for it costs more under a condition.
+    # Not under a condition: on a CPU that takes as long, and a GPU would wait for the host.
     not_finite = sum(jnp.sum(jnp.where(jnp.isfinite(leaf), 0.0, 1.0)) for leaf in rows)
     shares = [leaf.size / values * _histogram(leaf, sample) for leaf in leaves]
     of_all = values, jnp.sqrt(squares), largest, dead, not_finite, sum(shares)

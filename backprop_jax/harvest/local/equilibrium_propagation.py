@@ -25,11 +25,13 @@ class SettledResiduals(NamedTuple):
 class EquilibriumPropagation(Layer):
     """Layers of units joined both ways by the same weights; the output is where the last of them comes to rest.
 
-        E(s) = Σ_i ½ |s_i|² - b_i · ρ(s_i) - ρ(s_{i-1}) w_i ρ(s_i)ᵀ,   ρ(s_0) = x
-        s ← s - rate ∂E/∂s,   `steps` times from s = 0;   y = s_n
+        E(s) = Σ_i Σ_units ∫ ρ⁻¹(s_i) - b_i · s_i - s_{i-1} w_i s_iᵀ,   s_0 = x
+        s_i ← s_i + rate (ρ(s_{i-1} w_i + s_{i+1} w_{i+1}ᵀ + b_i) - s_i),   `steps` times from s = 0;   y = s_n
 
-    Backward it settles again, pushed by -nudge dy at the output; the difference of the two phases is the gradient for
-    a small nudge and enough steps. dy is that of the first phase throughout, so any loss may follow, or any layer.
+    which comes to rest where ∂E/∂s = 0. Backward it settles again, pushed by -nudge dy within the ρ of the output, so
+    where ∂E/∂s = -nudge dy; the difference of the two phases is the gradient for a small nudge and enough steps. dy is
+    that of the first phase throughout, so any loss may follow, or any layer. For ρ = clip(s, 0, 1) the integral is
+    ½ |s|², and E the paper's.
 
     Shapes:   x (B, D) float -> y (B, F_n), features = F_1 ... F_n.
     Params:   for each layer w (F_{i-1}, F_i), b (F_i,).   State: none.   Saves: x and s.
@@ -37,7 +39,8 @@ class EquilibriumPropagation(Layer):
               products of what the two ends of a weight do.
     Units:    nudge times dy of an example, which is B times that of a mean over the batch, is in those of s.
     Raises:   ValueError if there are no features, steps is less than 1, rate or nudge not above 0, x has other axes.
-    Source:   Scellier & Bengio, 2017, arXiv:1602.05179, equations 1-10, with their cost made linear at y.
+    Source:   Scellier & Bengio, 2017, arXiv:1602.05179, with their cost made linear at y; the energy for any ρ is that
+              of Hopfield, 1984, doi:10.1073/pnas.81.10.3088.
     """
 
     features: Sequence[int]
@@ -78,7 +81,7 @@ class EquilibriumPropagation(Layer):
         x, units = residuals
         strength = self.nudge * len(x)
         nudged = self._settled(params, x, units, strength * dy)
-        free, moved = ([x, *(self._rates(part)[0] for part in phase)] for phase in (units, nudged))
+        free, moved = [x, *units], [x, *nudged]
         dparams = [
             {
                 "w": ((free[i].T @ free[i + 1] - moved[i].T @ moved[i + 1]) / strength).astype(own["w"].dtype),
@@ -91,24 +94,18 @@ class EquilibriumPropagation(Layer):
 
     def _settled(self, params: PyTree, x: jax.Array, units: list[jax.Array], push: jax.Array | None) -> list[jax.Array]:
         def step(_: int, units: list[jax.Array]) -> list[jax.Array]:
-            rates, saved = zip(*map(self._rates, units), strict=True)
             new = []
             for i, (own, unit) in enumerate(zip(params, units, strict=True)):
-                drive = (rates[i - 1] if i else x) @ own["w"] + own["b"]
+                drive = (units[i - 1] if i else x) @ own["w"] + own["b"]
                 if i + 1 < len(units):
-                    drive = drive + rates[i + 1] @ params[i + 1]["w"].T
-                _, force = self.activation.backward((), saved[i], drive)
-                if push is not None and i + 1 == len(units):
-                    force = force - push
-                new.append((unit + self.rate * (force - unit)).astype(unit.dtype))
+                    drive = drive + units[i + 1] @ params[i + 1]["w"].T
+                elif push is not None:
+                    drive = drive - push
+                aim, _, _ = self.activation.forward((), (), drive)
+                new.append((unit + self.rate * (aim - unit)).astype(unit.dtype))
             return new
 
         return lax.fori_loop(0, self.steps, step, units)
-
-    def _rates(self, unit: jax.Array) -> tuple[jax.Array, PyTree]:
-        """ρ(s), and what its derivative needs."""
-        y, _, residuals = self.activation.forward((), (), unit)
-        return y, residuals
 
     def _require(self, x: jax.Array) -> None:
         require_float(self, x)

@@ -48,10 +48,10 @@ class PredictiveCoding:
             )
 
     def __call__(self, objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tuple[tuple[jax.Array, PyTree], PyTree]]:
-        layered = isinstance(objective, Supervised) and isinstance(objective.layer, Chain)
-        if not layered or len(objective.layer.children.layers) < 2:
-            raise ValueError(f"{self} takes supervised(chain(...), loss) with two layers or more, not {objective}")
-        return partial(self._value_and_gradient, objective.layer, objective.loss)
+        match objective:
+            case Supervised(layer=Chain() as chain, loss=loss) if len(chain.children.layers) > 1:
+                return partial(self._value_and_gradient, chain, loss)
+        raise ValueError(f"{self} takes supervised(chain(...), loss) with two layers or more, not {objective}")
 
     def _value_and_gradient(
         self, chain: Chain, loss: Layer, params: PyTree, state: PyTree, batch: PyTree

@@ -74,8 +74,9 @@ class SyntheticGradients(Layer):
             self.children.zip(params, state), self.models, keys, strict=False
         ):
             x = output_like(layer, own, own_state, x)
-            begun.append(model.init(own_key, x))
-            given = output_like(model, *begun[-1], x)
+            own, own_state = model.init(own_key, x)
+            begun.append((own, own_state))
+            given = output_like(model, own, own_state, x)
             if given.shape != x.shape:
                 raise ValueError(
                     f"{model} is to give a gradient of the shape of its input, {list(x.shape)}, not {list(given.shape)}"

@@ -89,8 +89,9 @@ class TargetPropagation(Layer):
             hidden.append(x)
         back = []
         for inverse, below, above, own_key in zip(self.inverses, hidden, hidden[1:], keys[2:], strict=False):
-            back.append(inverse.init(own_key, above))
-            given = output_like(inverse, *back[-1], above)
+            own, own_state = inverse.init(own_key, above)
+            back.append((own, own_state))
+            given = output_like(inverse, own, own_state, above)
             if given.shape != below.shape:
                 raise ValueError(
                     f"{inverse} is to give what a layer was given, {list(below.shape)}, not {list(given.shape)}"

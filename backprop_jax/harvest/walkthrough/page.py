@@ -24,7 +24,7 @@ __all__ = ["page"]
 
 BARS = {5: "forward", 6: "backward", 7: "gradient"}  # columns whose norms are bars, too
 
-FLOW = "norm", "rms", "largest", "dead", "nan", "infinite"
+FLOW = "norm", "rms", "largest", "dead", "not_finite"  # fields of the statistics
 SIZES = f"how many numbers are how large, from below {EDGES[0]:.0e} to above {EDGES[-1]:.0e} by factors of 4"
 
 STYLE = """
@@ -155,7 +155,7 @@ def _flow(title: str, kind: str, flow: FlowStatistics | None) -> str:
     shares = np.mean(flow.histogram, tuple(range(stacked)))
     return (
         f"<figure><figcaption>{title}: {SIZES}</figcaption>{_histogram(shares, kind)}"
-        f"<table>{_line(('', *FLOW), 'th')}{table}</table></figure>"
+        f"<table>{_line(('', *(name.replace('_', ' ') for name in FLOW)), 'th')}{table}</table></figure>"
     )
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, static
+from backprop_jax.core.example_gradients import ExampleGradients, squares_one_by_one, static
 from backprop_jax.layers.convolution.products import gradients
 from backprop_jax.layers.example_gradients.axes import precise
 from backprop_jax.layers.pooling.taps import pad, read
@@ -68,6 +68,9 @@ class Patches(ExampleGradients):
 
         made = places * taps * channels + (self.groups * places**2 if by_pairs else weights)
         return lax.map(norm, (self.x, self.dy), batch_size=max(min(AT_ONCE // max(made, 1), len(self.x)), 1))
+
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        return squares_one_by_one(self, columns)
 
     def pairs(self) -> tuple[jax.Array, jax.Array] | None:
         if self.groups > 1 or self.transposed:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, once, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, once, over, squares_one_by_one, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 from backprop_jax.layers.example_gradients.lookup import Lookup
 from backprop_jax.layers.rows import weight_gradient
@@ -81,7 +81,7 @@ class Outer(ExampleGradients):
 
     def square_sum(self, columns: str | None = None) -> jax.Array:
         if self.x.shape[1] > 1:
-            return super().square_sum(columns)
+            return squares_one_by_one(self, columns)
         x, dy = (jnp.square(array[:, 0]) for array in self._precise())
         return once(columns, x).T @ over(columns, dy)
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, static
 from backprop_jax.layers.example_gradients.axes import by_example, precise
 from backprop_jax.layers.rows import sum_of_rows
 
@@ -37,9 +37,6 @@ class Rows(ExampleGradients):
 
     def each(self) -> jax.Array:
         return jnp.sum(precise(self.dy), 1)
-
-    def square_sum(self, columns: str | None = None) -> jax.Array:
-        return over(columns, jnp.sum(jnp.square(self.each()), 0))
 
     def astype(self, dtype: jax.typing.DTypeLike) -> "Rows":
         return replace(self, dtype=jnp.dtype(dtype))

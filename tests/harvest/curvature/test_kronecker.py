@@ -159,4 +159,3 @@ def test_every_parameter_of_a_model_has_one_block() -> None:
         paths = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
         assert sorted(path for block in blocks for path in block.names) == sorted(paths), name
         assert sum(isinstance(block, Kronecker) for block in blocks) == factored, name
-

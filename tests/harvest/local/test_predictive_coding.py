@@ -53,7 +53,7 @@ def test_with_little_precision_it_is_backpropagation() -> None:
         _, gradient = jax.jit(PredictiveCoding(60, 0.3, precision)(OBJECTIVE))(params, state, (X, TARGET))
         return float(jnp.linalg.norm(ravel_pytree(gradient)[0] - true) / jnp.linalg.norm(true))
 
-    near, far = distance(0.01), distance(1.0)
+    near, far = distance(0.002), distance(0.2)
     assert near < 0.01 and far > 10 * near
 
 

@@ -88,9 +88,9 @@ def test_the_page_needs_nothing_and_escapes_all(tmp_path) -> None:
     assert "3e-01" in seen.text and seen.count["svg"] == 10
 
 
-@pytest.mark.parametrize("name", ["lenet", "sentiment_classifier", "LanguageModelLoss"])
+@pytest.mark.parametrize("name", ["sentiment_classifier", "LanguageModelLoss"])
 def test_all_of_a_model_is_told(name: str) -> None:
-    """With convolutions; recurrent, both ways, of sentences of several lengths; a scan and a tied table."""
+    """Recurrent, both ways, of sentences of several lengths; a scan and a tied table."""
     model, x = MODELS[name]
     objective = model if name.endswith("Loss") else bp.chain(model=model, loss=bp.from_function(jnp.sum))
     params, state = jax.jit(objective.init)(jax.random.key(0), x)
