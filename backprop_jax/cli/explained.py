@@ -26,6 +26,7 @@ from backprop_jax.train import load_model
 __all__ = ["Subject", "load_subject"]
 
 DIGITS = "mlp", "residual", "linear"  # models of train digits
+SIZES = "width", "depth", "dropout"  # of these; without dropout there is a layer less
 TEXT = {"text": TrainText(), "gpt": TrainGPT()}
 ENLARGED = 4  # times 8 pixels: digits for networks that are made for larger images
 
@@ -83,7 +84,7 @@ def _of_images(flags: Explain, model: str, notes: Mapping[str, str], dataset: Im
     """With random parameters; of what a training noted, the sizes of its network."""
     if model in DIGITS:
         default = TrainDigits()
-        sizes = {name: type(getattr(default, name))(notes[name]) for name in ("width", "depth") if name in notes}
+        sizes = {name: type(getattr(default, name))(notes[name]) for name in SIZES if name in notes}
         network = build_classifier(replace(default, model=model, **sizes), dataset)
     else:
         network = MODELS[model](dataset.classes)

@@ -1,5 +1,6 @@
 """`backprop-jax explain` tells of networks with random parameters, and of those that a training left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -9,6 +10,9 @@ import pytest
 import backprop_jax as bp
 from backprop_jax import data
 from backprop_jax.cli import main
+from backprop_jax.cli.explain_flags import Explain
+from backprop_jax.cli.explained import load_subject
+from backprop_jax.cli.refused import Refused
 from backprop_jax.cli.text_flags import TrainText
 from backprop_jax.cli.text_model import build_model, make_notes
 from backprop_jax.train import save_model, save_params
@@ -21,7 +25,7 @@ def table(told: str) -> dict[str, list[str]]:
 def test_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     digits, page = data.digits(), tmp_path / "page.html"
     params, state = bp.models.mlp((8,), 10).init(jax.random.key(3), digits.test.x[:1])
-    notes = {"model": "mlp", "width": "8", "depth": "1", "data": "digits8x8"}
+    notes = {"model": "mlp", "width": "8", "depth": "1", "dropout": "0.0", "data": "digits8x8"}
     save_model(tmp_path / "params.safetensors", params, state, notes)
     assert main(["explain", str(tmp_path), "--batch-size", "3", "--out", str(page)]) == 0
     told = capsys.readouterr().out
@@ -31,18 +35,18 @@ def test_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert rows["1"][1] == "Dense" and "float32[3, 8]" in page.read_text(encoding="utf-8")
 
 
-def test_a_trained_network_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trained_network_of_text(tmp_path: Path) -> None:
     vocabulary, flags = data.CharacterVocabulary.from_text("to be or not, "), TrainText(width=4, embedding_width=2)
     params, _ = build_model(vocabulary, flags).init(jax.random.key(0), np.zeros((1, 1), np.int32))
     save_params(tmp_path / "params.safetensors", params, make_notes(flags, vocabulary, "a text"))
     (tmp_path / "text.txt").write_text("to be, or not to be: that is the question\n" * 3)
-    arguments = [str(tmp_path), "--data", str(tmp_path / "text.txt"), "--batch-size", "2", "--length", "5"]
-    assert main(["explain", *arguments, "--out", str(tmp_path / "page.html")]) == 0
-    rows = table(capsys.readouterr().out)
-    assert rows["embedding"][1] == "Embedding" and rows["recurrent1"][1] == "Recurrent"
-    assert float(rows["total"][-1]) < 1e-12
-    assert main(["explain", *arguments, "--length", "500"]) == 2
-    assert "the text has no 1001 tokens" in capsys.readouterr().err
+    asked = Explain(str(tmp_path), tmp_path / "text.txt", batch_size=2, length=5)
+    objective, read, state, (x, y) = load_subject(asked)
+    jax.tree.map(np.testing.assert_array_equal, read, params)
+    assert [vocabulary.decode(row) for row in (*x, *y)] == ["to be", ", or ", "o be,", " or n"]
+    assert jax.eval_shape(objective.forward, read, state, (x, y))[0].shape == ()
+    with pytest.raises(Refused, match="the text has no 1001 tokens"):
+        load_subject(replace(asked, length=500))
 
 
 @pytest.mark.parametrize(

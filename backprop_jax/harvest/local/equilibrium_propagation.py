@@ -11,7 +11,7 @@ from jax import lax
 from backprop_jax.core.checks import require_float, require_layer
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.initializers import Initializer, lecun_normal
-from backprop_jax.layers import Tanh
+from backprop_jax.layers import Sigmoid
 
 __all__ = ["EquilibriumPropagation"]
 
@@ -31,7 +31,8 @@ class EquilibriumPropagation(Layer):
     which comes to rest where ∂E/∂s = 0. Backward it settles again, pushed by -nudge dy within the ρ of the output, so
     where ∂E/∂s = -nudge dy; the difference of the two phases is the gradient for a small nudge and enough steps. dy is
     that of the first phase throughout, so any loss may follow, or any layer. For ρ = clip(s, 0, 1) the integral is
-    ½ |s|², and E the paper's.
+    ½ |s|², and E the paper's. A steep ρ, such as Tanh, settles slowly or in several places, and then this is no
+    gradient: the slope of Sigmoid is ¼ at most.
 
     Shapes:   x (B, D) float -> y (B, F_n), features = F_1 ... F_n.
     Params:   for each layer w (F_{i-1}, F_i), b (F_i,).   State: none.   Saves: x and s.
@@ -45,9 +46,9 @@ class EquilibriumPropagation(Layer):
 
     features: Sequence[int]
     steps: int = 30
-    rate: float = 0.3
-    nudge: float = 0.1
-    activation: Layer = Tanh()
+    rate: float = 0.5
+    nudge: float = 0.5
+    activation: Layer = Sigmoid()
     kernel_init: Initializer = lecun_normal()
 
     def __post_init__(self) -> None:

@@ -138,7 +138,7 @@ def number(value: Any) -> str:
 
 
 def difference(value: float | None) -> str:
-    return "" if value is None else f"{value:.0e}"
+    return "" if value is None else f"{value:.0e}" if value else "0"
 
 
 def shapes(tree: PyTree) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -144,11 +145,12 @@ def test_of_an_lstm_are_those_of_its_inputs() -> None:
 def test_every_parameter_of_a_model_has_one_block() -> None:
     """Of models of all kinds, by one call; nothing is computed."""
     tokens, images = np.arange(12).reshape(2, 6), np.zeros((2, 32, 32, 3), np.float32)
+    padded = bp.Padded(jnp.asarray(tokens), jnp.array([6, 3]))
     gpt = bp.models.gpt(12, 8, 8, 2, 2)
     cases = {
         "lenet": (bp.models.lenet(), images, 5),
         "cifar_resnet": (bp.eval_mode(bp.models.cifar_resnet(8)), images, 8),
-        "sequence_tagger": (bp.models.sequence_tagger(12, 3, 4, 8), bp.Padded(tokens, np.array([6, 3])), 5),
+        "sequence_tagger": (bp.models.sequence_tagger(12, 3, 4, 8), padded, 5),
         "gpt": (gpt, tokens, 4),
         "tied": (bp.models.LanguageModelLoss(gpt, bp.losses.LinearCrossEntropy(12)), (tokens, tokens), 4),
     }

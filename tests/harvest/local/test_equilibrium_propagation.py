@@ -13,6 +13,10 @@ RANDOM = np.random.default_rng(0)
 X, DY = (jnp.asarray(RANDOM.standard_normal(shape), jnp.float32) for shape in ((5, 4), (5, 2)))
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
 def test_the_equations_of_the_paper() -> None:
     layer = EquilibriumPropagation((3, 2), steps=3, rate=0.4, nudge=0.2)
     params, state = layer.init(jax.random.key(0), X)
@@ -23,8 +27,8 @@ def test_the_equations_of_the_paper() -> None:
 
     def settle(s1, s2, beta):
         for _ in range(3):
-            aim1 = np.tanh(X @ w1 + s2 @ w2.T + b1)
-            aim2 = np.tanh(s1 @ w2 + b2 - beta * 5 * DY)
+            aim1 = sigmoid(X @ w1 + s2 @ w2.T + b1)
+            aim2 = sigmoid(s1 @ w2 + b2 - beta * 5 * DY)
             s1, s2 = s1 + 0.4 * (aim1 - s1), s2 + 0.4 * (aim2 - s2)
         return s1, s2
 
@@ -47,7 +51,7 @@ def test_with_a_small_nudge_it_is_the_gradient() -> None:
     @jax.jit
     def distances() -> jax.Array:
         found = []
-        for nudge in (0.02, 0.5):
+        for nudge in (0.02, 2.0):
             layer = EquilibriumPropagation((3, 2), steps=60, nudge=nudge)
             _, _, residuals = layer.forward(params, state, X)
             rule, _ = ravel_pytree(layer.backward(params, residuals, DY / 5))
