@@ -222,6 +222,8 @@ def _backward_and_update(
 def _memory(layer: Layer, optimizer: Any, *arguments: PyTree) -> int:
     """What the backward of a stage needs beside its arguments."""
     memory = _backward_and_update.lower(layer, optimizer, *arguments).compile().memory_analysis()
+    if memory is None:
+        raise NotImplementedError(f"XLA tells no memory of programs on {jax.default_backend()}")
     return memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
 
 
