@@ -32,7 +32,7 @@ layers = bp.chain(bp.chain(bp.Flatten(), hidden), hidden, bp.Dense(10))
 signed = harvest.replace_selected(layers, bp.Dense, lambda layer: rules.FeedbackAlignment(layer, signs="own"))
 aligned = harvest.replace_selected(layers, bp.Dense, rules.FeedbackAlignment)
 foretell = bp.Dense(WIDTH, kernel_init=bp.initializers.zeros())
-settling = bp.chain(bp.Flatten(), local.EquilibriumPropagation((WIDTH, WIDTH)), bp.Dense(10))
+settling = bp.chain(bp.Flatten(), local.EquilibriumPropagation((WIDTH, 10)), bp.Dense(10))
 METHODS = {  # a model, and what stands for value_and_grad if it is not the model's own backward
     "backpropagation": (layers, bp.value_and_grad),
     "sign symmetry": (signed, bp.value_and_grad),

@@ -32,7 +32,7 @@ SHORT = {
 }
 NEEDS = {"translate.py": ("num2words", "sacrebleu")}  # whose own needs have no wheels
 SAYS = {  # what must be in the output
-    # After thirty steps all but two have left guessing behind, each at an angle of its own.
+    # After thirty steps: only backpropagation is at 0°, and these others have left guessing behind all the same.
     "alternatives_to_backprop.py": r"(?s)backprop.* 0°  [89]\d% 0°\n.*alignment.* [4-9]\d% [3-7]\d°\n"
     r".*target prop.* [6-9]\d% [2-6]\d°\n.*predictive.* [6-9]\d% [1-4]\d°\n.*gradient .* [2-9]\d% 8\d°\n",
     # The loss of hidden words falls, from that of guessing.
