@@ -28,9 +28,9 @@ def replay(flags: Replay) -> int:
     with refusing(OSError, ValueError, ModuleNotFoundError):
         step = read_replay(flags.file, objective)
     console.print(f"objective: {step.objective}")
-    console.print(f"written by {', '.join(f'{name} {version}' for name, version in step.versions.items())}")
+    console.print(_shown(f"written by {', '.join(f'{name} {version}' for name, version in step.versions.items())}"))
     if step.note:
-        console.print(f"note: {step.note}")
+        console.print(_shown(f"note: {step.note}"))
     inputs = step.params, step.state, step.batch
     with refusing(ValueError, TypeError, KeyError, prefix="the step does not run: "):
         (loss, _), gradient, taps = jax.jit(with_taps(step.objective))(*inputs)
@@ -42,6 +42,11 @@ def replay(flags: Replay) -> int:
     found = find_first_bad(step.objective, *inputs)
     console.print("all is finite" if found is None else str(found))
     return 0
+
+
+def _shown(text: str) -> str:
+    """Without what a terminal would obey: the file may come from anywhere."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
 
 def _imported(where: str) -> Layer:

@@ -74,9 +74,13 @@ def alignment(gradients: PyTree, direction: PyTree) -> jax.Array:
     Source:   Pruthi et al., 2020, arXiv:2002.08484 (TracIn).
     """
 
-    def along(own: ExampleGradients, part: jax.Array) -> jax.Array:
+    def along(own: ExampleGradients | None, part: jax.Array | None) -> jax.Array | None:
+        if own is None or part is None:
+            return None
         found = own.on_each_layer(lambda layer, part: layer.along(part), part)
         return jnp.sum(found, tuple(range(own.stacked)))
 
-    parts = jax.tree.map(along, gradients, direction, is_leaf=lambda node: isinstance(node, ExampleGradients))
+    parts = jax.tree.map(
+        along, gradients, direction, is_leaf=lambda node: node is None or isinstance(node, ExampleGradients)
+    )
     return reduce(operator.add, jax.tree.leaves(parts))

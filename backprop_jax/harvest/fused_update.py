@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.combinators.scan import Scan
-from backprop_jax.core.cotangents import instantiate
+from backprop_jax.core.cotangents import instantiate, pull
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.core.ordering import in_order
@@ -49,7 +49,8 @@ def fused_update(objective: Layer, optimizer: Any, clip: PreviousNorm | TwoPasse
     and backward-with-update of a stage are compiled once for all equal stages, so that the time to compile does not
     grow with depth. An objective that is no chain and no supervised chain is one stage.
 
-    The optimizer must treat each parameter by itself, as `adamw` does: clipping by the global norm is `clip`.
+    The optimizer must treat each parameter by itself, as `adamw` does: clipping by the global norm is `clip`. It sees
+    each stage's parameters alone, so masks and groups by path must name them as the stage does.
 
     Raises:   ValueError if the optimizer's update of a parameter depends on others, or max_norm is not above 0.
     """
@@ -92,6 +93,7 @@ class FusedUpdate:
         if self._loss:
             value, dy = _loss(self._loss, x, target)
         else:
+            _require_scalar(self.objective, x)
             value, dy = x, jnp.ones_like(x)
         del x
         square_norm = training.square_norm
@@ -146,6 +148,11 @@ class FusedUpdate:
         return total
 
 
+def _require_scalar(objective: Layer, value: PyTree) -> None:
+    if jnp.shape(value) != ():
+        raise ValueError(f"fused_update needs an objective that gives a scalar; {objective} gives {jnp.shape(value)}")
+
+
 def _stages(layer: Layer) -> Iterator[Layer]:
     match layer:
         case Chain():
@@ -195,6 +202,7 @@ def _forward(layer: Layer, params: PyTree, state: PyTree, x: PyTree) -> tuple[Py
 @partial(jax.jit, static_argnums=0)
 def _loss(loss: Layer, prediction: PyTree, target: PyTree) -> tuple[jax.Array, PyTree]:
     value, _, residuals = loss.forward((), (), (prediction, target))
+    _require_scalar(loss, value)
     _, (dprediction, _) = loss.backward((), residuals, jnp.ones_like(value))
     return value, dprediction
 
@@ -209,7 +217,7 @@ def _backward_and_update(
     dy: PyTree,
     factor: jax.Array | None,
 ) -> tuple[PyTree, PyTree, PyTree, jax.Array]:
-    dparams, dx = layer.backward(params, residuals, dy)
+    dparams, dx = pull(layer, params, residuals, dy)
     # The parameters are read for dx and written by the update: in this order XLA need not copy them.
     dx, dparams = in_order(dx, instantiate(dparams, params))
     square = _square_norm(dparams)
@@ -233,7 +241,7 @@ def _bytes(tree: PyTree) -> int:
 
 @partial(jax.jit, static_argnums=0)
 def _backward_for_norm(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[jax.Array, PyTree]:
-    dparams, dx = layer.backward(params, residuals, dy)
+    dparams, dx = pull(layer, params, residuals, dy)
     return _square_norm(dparams), dx
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
-from backprop_jax.harvest.selecting import Selector, replace_selected
+from backprop_jax.core.rewrite import rewrite_with_path
+from backprop_jax.harvest.selecting import Selector, meaning, replace_selected
 
 __all__ = ["ClipGradient", "ReverseGradient", "clip_layers", "freeze", "pcgrad", "reconciled_value_and_grad"]
 
@@ -22,6 +23,7 @@ def clip_layers(layer: Layer, selector: Selector, max_norm: float) -> Layer:
     """
     if not max_norm > 0:
         raise ValueError(f"clip_layers needs a max_norm above 0, not {max_norm!r}")
+    _refuse_shared("clip_layers", layer, selector)
     return replace_selected(layer, selector, lambda part: with_backward(part, ClipGradient(max_norm)))
 
 
@@ -45,7 +47,29 @@ def freeze(layer: Layer, selector: Selector) -> Layer:
     Their weight gradients are not calculated, and where everything before is frozen too, neither is what would go on
     to it. An optimizer with weight decay still moves them: leave them out with its mask.
     """
+    _refuse_shared("freeze", layer, selector)
     return replace_selected(layer, selector, lambda part: with_backward(part, _without_gradient))
+
+
+def _refuse_shared(caller: str, layer: Layer, selector: Selector) -> None:
+    """ValueError if a selected layer has a parameter with another use, as a tied table: its gradient is but a part."""
+    means, shared = meaning(selector), {}
+
+    def look(path: str, part: Layer) -> Layer:
+        for name in part.adds_up:
+            shared[path if name == "layer" else f"{path}/{name}" if path else name] = type(part).__name__
+        return part
+
+    def refuse(path: str, part: Layer) -> Layer:
+        if path in shared and means(path, part) and not part.is_wiring:
+            raise ValueError(
+                f"{caller} cannot take {type(part).__name__} at {path!r}, whose parameters {shared[path]} uses twice: "
+                "leave them to the optimizer, as optim.groups or a mask does"
+            )
+        return part
+
+    rewrite_with_path(layer, look)
+    rewrite_with_path(layer, refuse)
 
 
 def _without_gradient(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:

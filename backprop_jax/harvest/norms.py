@@ -16,7 +16,8 @@ __all__ = ["each_gradient", "gram", "of_each_parameter", "square_norms", "weight
 
 def square_norms(gradients: PyTree) -> jax.Array:
     """|g_i|² of the gradients of all parameters together, (B,)."""
-    return _total(of_each_parameter(gradients, lambda own: own.square_norms()))
+    # Told from products of pairs it can be a rounding error below 0.
+    return jnp.maximum(_total(of_each_parameter(gradients, lambda own: own.square_norms())), 0)
 
 
 def gram(gradients: PyTree) -> jax.Array:
@@ -28,7 +29,9 @@ def of_each_parameter(gradients: PyTree, method: Callable[[ExampleGradients], ja
     """`method` of the `ExampleGradients` of each parameter, summed over the layers that a `scan` stacks."""
 
     def told(own: ExampleGradients) -> jax.Array:
-        return jnp.sum(own.on_each_layer(method), tuple(range(own.stacked)))
+        # An accelerator would round the factors to ten bits or fewer, by which a bound on a norm may be passed.
+        with jax.default_matmul_precision("highest"):
+            return jnp.sum(own.on_each_layer(method), tuple(range(own.stacked)))
 
     return _map(told, gradients)
 
@@ -61,4 +64,7 @@ def _map(fn: Callable[[ExampleGradients], Any], gradients: PyTree) -> PyTree:
 
 
 def _total(of_parameters: PyTree) -> jax.Array:
-    return reduce(operator.add, jax.tree.leaves(of_parameters))
+    leaves = jax.tree.leaves(of_parameters)
+    if not leaves:
+        raise ValueError("no parameter has a gradient: there are none, or all are frozen")
+    return reduce(operator.add, leaves)

@@ -1,5 +1,6 @@
 """Differentially private gradients."""
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -8,6 +9,7 @@ from jax import lax
 
 from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.clipping import clipped_sum
 from backprop_jax.harvest.noise import normal_noise
 from backprop_jax.harvest.per_example import example_gradients
@@ -21,7 +23,7 @@ def private_value_and_grad(
     noise: float,
     *,
     batch_size: float | None = None,
-    per_layer: bool = False,
+    per_parameter: bool = False,
     accumulation_steps: int = 1,
 ) -> Callable[..., tuple[tuple[jax.Array, PyTree], PyTree]]:
     """The function `(params, state, batch, key, mask=None) -> ((value, new_state), gradient)` of private training.
@@ -33,19 +35,26 @@ def private_value_and_grad(
 
     mask (B,) tells the real examples of a batch that Poisson sampling has padded, with whatever is finite; `batch_size`
     is then the expected number, the sampling rate times the number of examples (None: B). value is the mean loss of
-    the real examples if the objective gives one loss an example, else what it gives. `per_layer` clips each parameter
-    to clip / √n by itself. `accumulation_steps` goes over the batch in so many equal parts, one after the other, for
-    less memory.
+    the real examples if the objective gives one loss an example, else what it gives. `per_parameter` clips each
+    parameter to clip / √n by itself. `accumulation_steps` goes over the batch in so many equal parts, one after the
+    other, for less memory.
+
+    Private is the gradient, and what is made of it: value and new_state are of this batch, without noise. An example is
+    a row of the batch, with all the texts that are packed into it. A row whose gradient is not finite makes the whole
+    gradient so.
 
     Units:    `noise` is the noise multiplier: the deviation of the noise in units of clip.
-    Raises:   ValueError if clip is not above 0, noise is below 0, accumulation_steps does not divide the batch, the
-              batch has no rows, or a layer cannot tell its examples apart: see `per_example`.
+    Raises:   ValueError if clip is not above 0, noise is below 0, one of them is infinite, accumulation_steps does not
+              divide the batch, the mask does not fit it, it has no rows, or a layer cannot tell its examples apart: see
+              `per_example`.
     Source:   Abadi et al., 2016, arXiv:1607.00133; Bu et al., 2022, arXiv:2210.00038.
     """
-    if not clip > 0:
-        raise ValueError(f"private_value_and_grad needs a clip above 0, not {clip!r}")
-    if not noise >= 0:
-        raise ValueError(f"private_value_and_grad needs a noise of 0 or more, not {noise!r}")
+    if not 0 < clip < math.inf:
+        raise ValueError(f"private_value_and_grad needs a finite clip above 0, not {clip!r}")
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"private_value_and_grad needs a finite noise of 0 or more, not {noise!r}")
+    if whole_number(accumulation_steps, least=1) is None:
+        raise ValueError(f"private_value_and_grad needs accumulation_steps of 1 or more, not {accumulation_steps!r}")
     if batch_size is not None and not batch_size > 0:
         raise ValueError(f"private_value_and_grad needs a batch_size above 0, not {batch_size!r}")
     gradients_of = example_gradients(objective)
@@ -53,7 +62,7 @@ def private_value_and_grad(
     def one_part(params: PyTree, state: PyTree, part: PyTree) -> tuple[PyTree, tuple[jax.Array, PyTree]]:
         batch, mask = part
         (value, state), gradients = gradients_of(params, state, batch)
-        return state, (value, instantiate(clipped_sum(gradients, clip, mask, per_layer), params))
+        return state, (value, clipped_sum(gradients, clip, mask, per_parameter))
 
     def gradient(
         params: PyTree, state: PyTree, batch: PyTree, key: jax.Array, mask: jax.Array | None = None
@@ -65,6 +74,12 @@ def private_value_and_grad(
                 f"of {rows}; a batch that Poisson sampling left empty is all padding, with a mask of False"
             )
 
+        if mask is not None and (jnp.shape(mask) != (rows,) or jnp.result_type(mask) != jnp.bool_):
+            raise ValueError(
+                f"private_value_and_grad needs a mask of {rows} truth values, one a row, not "
+                f"{jnp.result_type(mask)}{list(jnp.shape(mask))}"
+            )
+
         def add_part(carry: PyTree, part: PyTree) -> tuple[PyTree, jax.Array]:
             state, total = carry
             state, (value, clipped) = one_part(params, state, part)
@@ -74,10 +89,13 @@ def private_value_and_grad(
             state, (value, total) = one_part(params, state, (batch, mask))
         else:
             parts = jax.tree.map(lambda a: a.reshape(accumulation_steps, -1, *a.shape[1:]), (batch, mask))
-            zeros = instantiate(None, params)
+            one = jax.tree.map(lambda a: a[0], parts)
+            like = jax.eval_shape(one_part, params, state, one)[1][1]
+            zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
             (state, total), value = lax.scan(add_part, (state, zeros), parts)
             value = jnp.mean(value, 0) if value.ndim == 1 else value.reshape(rows, *value.shape[2:])
-        noisy = _add_noise(key, total, clip * noise)
+        # What is frozen has no gradient, and gets no noise.
+        noisy = instantiate(_add_noise(key, total, clip * noise), params)
         gradient = jax.tree.map(lambda leaf: leaf / (rows if batch_size is None else batch_size), noisy)
         return (_mean(value, mask), state), gradient
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from backprop_jax.core.layer import Layer
 from backprop_jax.core.rewrite import rewrite_with_path
 
-__all__ = ["Selector", "replace_selected"]
+__all__ = ["Selector", "meaning", "replace_selected"]
 
 Selector = str | type[Layer] | tuple[type[Layer], ...] | Callable[[str, Layer], bool]
 
@@ -20,7 +20,7 @@ def replace_selected(layer: Layer, selector: Selector, fn: Callable[[Layer], Lay
 
     Raises:   ValueError if the selector means no layer: it names the paths that there are.
     """
-    means, met, count = _predicate(selector), [], 0
+    means, met, count = meaning(selector), [], 0
 
     def look(path: str, part: Layer) -> Layer:
         nonlocal count
@@ -36,7 +36,8 @@ def replace_selected(layer: Layer, selector: Selector, fn: Callable[[Layer], Lay
     return replaced
 
 
-def _predicate(selector: Selector) -> Callable[[str, Layer], bool]:
+def meaning(selector: Selector) -> Callable[[str, Layer], bool]:
+    """Whether a selector means the layer at a path."""
     if isinstance(selector, str):
         return lambda path, part: fnmatchcase(path, selector)
     if isinstance(selector, type | tuple):

@@ -71,6 +71,10 @@ class Transpose(Layer):
         if sorted(self.axes) != list(range(len(self.axes))):
             raise ValueError(f"Transpose needs each axis from 0 on once, not {self.axes}")
 
+    @property
+    def mixes_examples(self) -> bool:
+        return self.axes[:1] != (0,)
+
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, PyTree]:
         if x.ndim != len(self.axes):
             raise ValueError(f"{self} needs an input of {len(self.axes)} axes, not of shape {list(x.shape)}")

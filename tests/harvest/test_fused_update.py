@@ -126,6 +126,20 @@ def test_an_optimizer_that_couples_parameters_is_refused(clip) -> None:
         fused_update(OBJECTIVES["one stage"], optim.chain(clip, optim.sgd(0.1)))
 
 
+def test_what_gives_no_scalar_is_refused_and_what_is_stopped_stays() -> None:
+    many = bp.supervised(bp.Dense(2), losses.CrossEntropy(reduction="none"))
+    step = fused_update(many, optim.sgd(0.1))
+    with pytest.raises(ValueError, match=r"needs an objective that gives a scalar; .* gives \(5,\)"):
+        step(step.start(*many.init(jax.random.key(0), BATCHES[0])), BATCHES[0])
+    stopped = bp.supervised(bp.chain(bp.Dense(3), bp.stop_gradient(bp.Dense(3)), bp.Dense(2)), losses.CrossEntropy())
+    params, state = stopped.init(jax.random.key(0), BATCHES[0])
+    step = fused_update(stopped, optim.sgd(0.1))
+    training, _ = step(step.start(params, state), BATCHES[0])
+    after, _ = step.finish(training)
+    same = [jax.tree.all(jax.tree.map(np.array_equal, a, b)) for a, b in zip(after, params, strict=True)]
+    assert same == [True, True, False]
+
+
 def test_a_limit_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="max_norm above 0, not 0"):
         fused_update(OBJECTIVES["one stage"], optim.sgd(0.1), PreviousNorm(0))

@@ -63,6 +63,15 @@ def test_frozen_layers_have_no_gradient_and_cost_nothing(begun, gradient) -> Non
     assert products(MODEL) - products(frozen) >= 5
 
 
+@pytest.mark.parametrize("kind", [bp.Embedding, losses.LinearCrossEntropy])
+def test_a_tied_table_is_refused(kind) -> None:
+    objective = bp.models.LanguageModelLoss(bp.models.gpt(12, 8, 8, 1, 2), losses.LinearCrossEntropy(12))
+    for change in (lambda: freeze(objective, kind), lambda: clip_layers(objective, kind, 1.0)):
+        with pytest.raises(ValueError, match=rf"{kind.__name__} at '.*', whose parameters .* uses twice"):
+            change()
+    freeze(objective, bp.Dense)
+
+
 def test_a_gradient_is_reversed(begun, gradient) -> None:
     reversed_model = bp.chain(body=BODY, turn=ReverseGradient(0.5), head=bp.Dense(3))
     params, state = begun

@@ -34,7 +34,7 @@ def read_value(text: str, leaves: Mapping[str, Any] | None = None) -> Any:
     """
     try:
         return _value(ast.parse(text, mode="eval").body, leaves or {})
-    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+    except (SyntaxError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(f"{_shortened(text)} cannot be read: {error}") from error
 
 
@@ -83,8 +83,10 @@ def _value(node: ast.expr, leaves: Mapping[str, Any]) -> Any:
             for known in (leaves, CONSTANTS):
                 if name in known:
                     return known[name]
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords) if name in _classes():
-            named = {keyword.arg: value(keyword.value) for keyword in keywords if keyword.arg}
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords) if name in _classes() and all(
+            keyword.arg for keyword in keywords
+        ):
+            named = {str(keyword.arg): value(keyword.value) for keyword in keywords}
             return _made(_classes()[name], tuple(map(value, arguments)), named)
     raise ValueError(f"{_shortened(ast.unparse(node))} is nothing that this library makes")
 

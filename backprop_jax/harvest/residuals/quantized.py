@@ -35,7 +35,8 @@ class Quantized(Layer):
 
     Params, state: those of f.
     Saves:    what f saves, arrays of rows of 16 numbers or more as int8 and a float32 a row; the rest as it is.
-    Backward: that of f from r̂,   |r̂ - r| <= error_bound max|r| of its row. The derivative is off accordingly.
+    Backward: that of f from r̂,   |r̂ - r| <= error_bound max|r| of its row, but for the rounding of r̂ to half
+              precision where r has it. The derivative is off accordingly.
     Source:   Chen et al., 2021, arXiv:2104.14129 (activation compressed training), with deterministic rounding.
     """
 

@@ -28,6 +28,7 @@ class FeedbackAlignment(Layer):
     Saves:    what f saves, and a reference to the feedback.
     Backward: dparams = f'ᵀ dy as ever,   dx = that of f with the feedback in the place of the parameters; with
               signs="own" the feedback has the signs that the parameters have now.
+    Units:    a parameter that is drawn as zeros, a norm's shift or a last layer's weights, has zeros as feedback.
     Raises:   ValueError if signs is of another kind.
     Source:   Lillicrap et al., 2016, Nature Communications 7; with the own signs Liao, Leibo & Poggio, 2016,
               arXiv:1510.05067 (fixed random magnitudes).
@@ -117,6 +118,7 @@ class WeightMirror(Layer):
         at_noise, _, saved = self.layer.forward(params, state.layer, noise)
         at_zero, _, _ = self.layer.forward(params, state.layer, jnp.zeros_like(noise))
         products, _ = self.layer.backward(params, saved, at_noise - at_zero)
+        rows = max(1, at_noise.size // at_noise.shape[-1])  # places at which the weights were met
         return jax.tree.map(
-            lambda old, found: (1 - self.decay) * old + self.rate * found / len(noise), state.feedback, products
+            lambda old, found: (1 - self.decay) * old + self.rate * found / rows, state.feedback, products
         )

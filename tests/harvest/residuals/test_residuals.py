@@ -36,6 +36,17 @@ def test_the_derivative_is_within_the_bound(activation, bits) -> None:
     assert saved.dtype == jnp.uint8 and saved.size == -(-x.size * bits // 8)
 
 
+def test_half_precision_and_derivatives_that_jump() -> None:
+    x = jnp.linspace(-6, 6, 2001).astype(jnp.bfloat16)
+    for activation, bits in ((bp.GELU(), 8), (bp.ReLU(), 2), (bp.HardSiLU(), 4), (bp.LeakyReLU(), 4)):
+        layer = FewBits(activation, bits)
+        _, found = layer.backward((), layer.forward((), (), x)[2], jnp.ones(x.shape, jnp.float32))
+        precise = x.astype(jnp.float32)
+        _, exact = activation.backward((), activation.forward((), (), precise)[2], jnp.ones(x.shape, jnp.float32))
+        jumps = jnp.min(jnp.abs(precise[:, None] - jnp.array([-3.0, 0.0, 3.0])), 1) < 2e-4
+        assert jnp.max(jnp.where(jumps, 0, jnp.abs(found - exact))) <= layer.error_bound < 0.3
+
+
 def test_a_model_is_rewritten_at_once() -> None:
     model = bp.chain(bp.Dense(8), bp.ReLU(), bp.Dense(8), bp.GELU(), bp.skip(bp.SiLU()))
     compressed = bp.rewrite(model, few_bits(2))

@@ -31,6 +31,18 @@ def test_the_cotangent_goes_through_the_feedback(signs) -> None:
         FeedbackAlignment(bp.Dense(3), "other")  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(("inner", "shape"), [(bp.Dense(3), (8, 50, 4)), (bp.Conv(3, (1, 1)), (8, 5, 6, 4))])
+def test_a_mirror_counts_the_places(inner, shape) -> None:
+    layer = WeightMirror(inner, rate=0.1, decay=0.1)
+    params, state = layer.init(jax.random.key(0), jnp.zeros(shape))
+
+    def step(state, _):
+        return layer.forward(params, state, jnp.zeros(shape))[1], None
+
+    mirrored, _ = jax.jit(lambda state: jax.lax.scan(step, state, length=100))(state)
+    np.testing.assert_allclose(mirrored.feedback["w"], params["w"], atol=0.15)
+
+
 def test_a_mirror_becomes_the_weights_and_holds_still_in_evaluation() -> None:
     layer = WeightMirror(bp.Dense(3), rate=0.1, decay=0.1)
     params, state = layer.init(jax.random.key(0), X)
