@@ -1,6 +1,5 @@
 """XLA compiles quickly here and calculates slowly: the tests compile thousands of tiny programs and run each once."""
 
-import gc
 import os
 
 # Twice as quick with the first, three times with the second; a tenth less with the rest, one thread a program being
@@ -10,9 +9,6 @@ QUICK = (
     "--xla_cpu_parallel_codegen_split_count=1 --xla_llvm_disable_expensive_passes=true"
 )
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}".strip()
-
-# Tracing makes many objects that live on: looking through them less often takes a tenth less.
-gc.set_threshold(20_000, 20, 20)
 
 
 def share_contexts() -> None:

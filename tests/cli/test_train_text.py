@@ -238,7 +238,7 @@ def test_missing_tokenizers_are_named_with_their_extra(
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr("backprop_jax.data.text.byte_pairs.import_module", missing)
+    monkeypatch.setattr("backprop_jax.data.text.tokenizer_files.import_module", missing)
     assert main(flags_of(text, "--vocabulary", "bpe")) == 1
     assert "--vocabulary bpe: byte pairs need tokenizers" in refusal(capsys)
 
