@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from backprop_jax.core.example_gradients import ExampleGradients
+from backprop_jax.core.example_gradients import is_gradients
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = [
@@ -53,7 +53,7 @@ def add(a: PyTree, b: PyTree) -> PyTree:
     """The sum of two cotangents of one primal: the adjoint of using a value twice."""
     if a is None or b is None:
         return b if a is None else a
-    if isinstance(a, ExampleGradients):
+    if is_gradients(a):
         return a + b
     if jax.tree_util.all_leaves([a]):
         return a + b
@@ -137,7 +137,7 @@ def _map(fn: Callable, cotangent: PyTree, primal: PyTree) -> PyTree:
 
 
 def _stands_for_a_leaf(node: PyTree) -> bool:
-    return node is None or isinstance(node, ExampleGradients)
+    return node is None or is_gradients(node)
 
 
 def _fill(cotangent: PyTree, primal: PyTree, zeros: Callable) -> PyTree:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ __all__ = [
     "ExampleGradients",
     "PerExampleForm",
     "Several",
+    "is_gradients",
     "once",
     "over",
     "squares_one_by_one",
@@ -219,10 +220,15 @@ def _uses(gradients: ExampleGradients) -> tuple[ExampleGradients, ...]:
     return gradients.uses if isinstance(gradients, Several) else (gradients,)
 
 
+def is_gradients(node: Any) -> TypeGuard[ExampleGradients]:
+    """Whether a node of a tree stands for a parameter's gradients: what `is_leaf` is to be there."""
+    return isinstance(node, ExampleGradients)
+
+
 def summed(tree: PyTree) -> PyTree:
     """The gradient itself in place of each `ExampleGradients`."""
 
     def total(leaf: Any) -> Any:
-        return leaf.sum() if isinstance(leaf, ExampleGradients) else leaf
+        return leaf.sum() if is_gradients(leaf) else leaf
 
-    return jax.tree.map(total, tree, is_leaf=lambda node: isinstance(node, ExampleGradients))
+    return jax.tree.map(total, tree, is_leaf=is_gradients)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients
+from backprop_jax.core.example_gradients import ExampleGradients, is_gradients
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.norms import of_each_parameter, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients
@@ -80,7 +80,5 @@ def alignment(gradients: PyTree, direction: PyTree) -> jax.Array:
         found = own.on_each_layer(lambda layer, part: layer.along(part), part)
         return jnp.sum(found, tuple(range(own.stacked)))
 
-    parts = jax.tree.map(
-        along, gradients, direction, is_leaf=lambda node: node is None or isinstance(node, ExampleGradients)
-    )
+    parts = jax.tree.map(along, gradients, direction, is_leaf=lambda node: node is None or is_gradients(node))
     return reduce(operator.add, jax.tree.leaves(parts))

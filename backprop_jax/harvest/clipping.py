@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients
+from backprop_jax.core.example_gradients import ExampleGradients, is_gradients
 from backprop_jax.core.layer import PyTree
-from backprop_jax.harvest.norms import is_gradients, square_norms, weighted_sum
+from backprop_jax.harvest.norms import square_norms, weighted_sum
 
 __all__ = ["clipped_sum"]
 

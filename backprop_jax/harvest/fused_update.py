@@ -14,6 +14,7 @@ from backprop_jax.core.cotangents import instantiate, pull
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.core.ordering import in_order
+from backprop_jax.core.static import Template
 from backprop_jax.optim import apply_updates
 
 __all__ = ["FusedTraining", "FusedUpdate", "PreviousNorm", "TwoPasses", "fused_update"]
@@ -119,11 +120,14 @@ class FusedUpdate:
         for layer, own, state in zip(_stages(self._model), training.params, training.state, strict=True):
             x, _, residuals = _forward(layer, own, state, x)
             saved.append((residuals, jax.eval_shape(lambda x: x, x)))
-        peak, held = 0, _bytes(training)
+        peak, held, known = 0, _bytes(training), {}
         calls = zip(_stages(self._model), training.params, training.optimizer_state, saved, strict=True)
         for number, (layer, own, optimizer_state, (residuals, dy)) in enumerate(calls):
-            memory = _memory(layer, self.optimizer, own, optimizer_state, residuals, dy, None)
-            peak = max(peak, held + _bytes([earlier for earlier, _ in saved[: number + 1]]) + memory)
+            arguments = own, optimizer_state, residuals, dy, None
+            kind = layer, Template.of(jax.eval_shape(lambda *given: given, *arguments))
+            if kind not in known:
+                known[kind] = _memory(layer, self.optimizer, *arguments)
+            peak = max(peak, held + _bytes([earlier for earlier, _ in saved[: number + 1]]) + known[kind])
         return peak
 
     @property

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from backprop_jax.combinators import with_backward
+from backprop_jax.core.cotangents import cast_like, widen
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
 from backprop_jax.core.rewrite import rewrite_with_path
 from backprop_jax.harvest.selecting import Selector, meaning, replace_selected
+from backprop_jax.optim import global_norm
 
 __all__ = ["ClipGradient", "ReverseGradient", "clip_layers", "freeze", "pcgrad", "reconciled_value_and_grad"]
 
@@ -35,8 +37,7 @@ class ClipGradient:
 
     def __call__(self, layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         dparams, dx = layer.backward(params, residuals, dy)
-        leaves = jax.tree.leaves(dparams)
-        norm = jnp.sqrt(sum((jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in leaves), jnp.zeros(())))
+        norm = global_norm(dparams)
         factor = jnp.where(norm > self.max_norm, self.max_norm / norm, 1.0)
         return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), dparams), dx
 
@@ -112,7 +113,7 @@ def pcgrad(gradients: Sequence[PyTree], key: jax.Array) -> PyTree:
     """
     if not gradients:
         raise ValueError("pcgrad needs one gradient or more")
-    rows = jnp.stack([_flat(gradient) for gradient in gradients])
+    rows = jnp.stack([ravel_pytree(widen(gradient))[0] for gradient in gradients])
     squares = jnp.sum(rows * rows, 1)
 
     def deconflict(own: jax.Array, number: jax.Array, key: jax.Array) -> jax.Array:
@@ -125,7 +126,7 @@ def pcgrad(gradients: Sequence[PyTree], key: jax.Array) -> PyTree:
 
     keys = jax.random.split(key, len(rows))
     total = jnp.sum(jax.vmap(deconflict)(rows, jnp.arange(len(rows)), keys), 0)
-    return _unflatten(total, gradients[0])
+    return cast_like(ravel_pytree(widen(gradients[0]))[1](total), gradients[0])
 
 
 def reconciled_value_and_grad(objectives: Sequence[Layer]) -> Callable[..., tuple[tuple[jax.Array, PyTree], PyTree]]:
@@ -146,15 +147,3 @@ def reconciled_value_and_grad(objectives: Sequence[Layer]) -> Callable[..., tupl
         return (jnp.stack(values), new_state), pcgrad(gradients, key)
 
     return value_and_gradient
-
-
-def _flat(tree: PyTree) -> jax.Array:
-    return jnp.concatenate([leaf.astype(jnp.float32).ravel() for leaf in jax.tree.leaves(tree)])
-
-
-def _unflatten(row: jax.Array, like: PyTree) -> PyTree:
-    leaves, structure = jax.tree.flatten(like)
-    parts = jnp.split(row, np.cumsum([leaf.size for leaf in leaves])[:-1])
-    return structure.unflatten(
-        part.reshape(leaf.shape).astype(leaf.dtype) for part, leaf in zip(parts, leaves, strict=True)
-    )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["normal_noise"]
+__all__ = ["noise_like", "normal_noise"]
 
 ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 
@@ -32,6 +32,12 @@ def normal_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     lowest = np.nextafter(np.float32(-1), np.float32(0))
     uniform = jnp.maximum(lowest, unit * (1 - lowest) + lowest)
     return np.float32(np.sqrt(2)) * lax.erf_inv(uniform)
+
+
+def noise_like(key: jax.Array, leaves: list[jax.Array]) -> list[jax.Array]:
+    """A standard normal number for each one in the leaves."""
+    keys = jax.random.split(key, len(leaves))
+    return [normal_noise(own, leaf.shape).astype(leaf.dtype) for own, leaf in zip(keys, leaves, strict=True)]
 
 
 def _threefry(k0: jax.Array, k1: jax.Array, x0: jax.Array, x1: jax.Array) -> tuple[jax.Array, jax.Array]:

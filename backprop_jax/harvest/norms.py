@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients
+from backprop_jax.core.example_gradients import ExampleGradients, is_gradients
 from backprop_jax.core.layer import PyTree
 
 __all__ = ["each_gradient", "gram", "of_each_parameter", "square_norms", "weighted_sum"]
@@ -53,10 +53,6 @@ def each_gradient(gradients: PyTree) -> PyTree:
         return jnp.moveaxis(own.on_each_layer(lambda part: part.each()), own.stacked, 0)
 
     return _map(formed, gradients)
-
-
-def is_gradients(node: Any) -> bool:
-    return isinstance(node, ExampleGradients)
 
 
 def _map(fn: Callable[[ExampleGradients], Any], gradients: PyTree) -> PyTree:

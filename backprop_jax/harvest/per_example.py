@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.checks import require_layer
-from backprop_jax.core.example_gradients import BackwardPerExample, Each, ExampleGradients, PerExampleForm
+from backprop_jax.core.example_gradients import BackwardPerExample, Each, PerExampleForm, is_gradients
 from backprop_jax.core.keys import has_keys
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import rewrite_leaves, rewrite_with_path
@@ -49,7 +49,7 @@ def example_gradients(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tu
         count = jax.tree.leaves(batch)[0].shape[0]
         dy = jnp.full(value.shape, count if value.ndim == 0 else 1, value.dtype)
         dparams, _ = layer.backward(params, residuals, dy)
-        for path, own in jax.tree_util.tree_leaves_with_path(dparams, is_leaf=_is_gradients):
+        for path, own in jax.tree_util.tree_leaves_with_path(dparams, is_leaf=is_gradients):
             if own.examples != count:
                 raise ValueError(
                     f"the parameter at {jax.tree_util.keystr(path, simple=True, separator='/')} sees {own.examples} "
@@ -109,10 +109,6 @@ def _leaf(path: str, layer: Layer) -> Layer:
 
 def _rule(layer: Any, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
     return layer.backward_per_example(params, residuals, dy)
-
-
-def _is_gradients(node: Any) -> bool:
-    return isinstance(node, ExampleGradients)
 
 
 def _refuse_reduction(path: str, layer: Layer) -> Layer:

@@ -11,7 +11,7 @@ from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.clipping import clipped_sum
-from backprop_jax.harvest.noise import normal_noise
+from backprop_jax.harvest.noise import noise_like
 from backprop_jax.harvest.per_example import example_gradients
 
 __all__ = ["private_value_and_grad"]
@@ -106,11 +106,8 @@ def _add_noise(key: jax.Array, tree: PyTree, deviation: float) -> PyTree:
     if deviation == 0:
         return tree
     leaves, structure = jax.tree.flatten(tree)
-    keys = jax.random.split(key, len(leaves))
-    pairs = zip(keys, leaves, strict=True)
-    return structure.unflatten(
-        leaf + deviation * normal_noise(own, leaf.shape).astype(leaf.dtype) for own, leaf in pairs
-    )
+    noise = noise_like(key, leaves)
+    return structure.unflatten(leaf + deviation * part for leaf, part in zip(leaves, noise, strict=True))
 
 
 def _mean(value: jax.Array, mask: jax.Array | None) -> jax.Array:

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 
 from backprop_jax.core.cotangents import instantiate
+from backprop_jax.core.example_gradients import is_gradients
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.curvature.columns import Harvest, harvest_columns
-from backprop_jax.harvest.norms import is_gradients
 
 __all__ = ["curvature_diagonal", "square_sums"]
 

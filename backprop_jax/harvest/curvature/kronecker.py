@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.example_gradients import ExampleGradients, once, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, is_gradients, once, over, static
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.curvature.columns import Harvest, harvest_columns
-from backprop_jax.harvest.norms import is_gradients
 from backprop_jax.layers.example_gradients import Rows
 from backprop_jax.layers.example_gradients.axes import precise
 

@@ -10,7 +10,8 @@ from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.local.keyed import key_of
-from backprop_jax.harvest.local.perturbation import movable, random_direction
+from backprop_jax.harvest.local.perturbation import movable
+from backprop_jax.harvest.noise import noise_like
 
 __all__ = ["EvolutionStrategies"]
 
@@ -55,7 +56,7 @@ class EvolutionStrategies:
             return objective.forward(whole(there), state, batch)[0]
 
         def pair(total: list[jax.Array], key: jax.Array) -> tuple[list[jax.Array], None]:
-            noise = random_direction(key, leaves)
+            noise = noise_like(key, leaves)
             slope = (moved(noise, self.sigma) - moved(noise, -self.sigma)) / (2 * self.sigma)
             return [(old + slope * part).astype(old.dtype) for old, part in zip(total, noise, strict=True)], None
 

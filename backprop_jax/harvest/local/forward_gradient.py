@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.harvest.local.keyed import key_of
-from backprop_jax.harvest.local.perturbation import movable, random_direction
+from backprop_jax.harvest.local.perturbation import movable
+from backprop_jax.harvest.noise import noise_like
 
 __all__ = ["ForwardGradient"]
 
@@ -47,7 +48,7 @@ class ForwardGradient:
             return value, new_state
 
         def along(key: jax.Array) -> tuple[jax.Array, PyTree, list[jax.Array]]:
-            direction = random_direction(key, leaves)
+            direction = noise_like(key, leaves)
             value, slope, new_state = jax.jvp(loss, (leaves,), (direction,), has_aux=True)
             return value, new_state, [(slope * part).astype(part.dtype) for part in direction]
 

@@ -1,4 +1,4 @@
-"""Moving all parameters of a model at once, along a random direction."""
+"""Moving all parameters of a model at once."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,8 @@ import jax
 
 from backprop_jax.core.cotangents import is_differentiable
 from backprop_jax.core.layer import PyTree
-from backprop_jax.harvest.noise import normal_noise
 
-__all__ = ["movable", "random_direction"]
+__all__ = ["movable"]
 
 Leaves = list[jax.Array]
 
@@ -26,9 +25,3 @@ def movable(params: PyTree) -> tuple[Leaves, Callable[[Leaves], PyTree], Callabl
         return structure.unflatten(next(rest) if is_differentiable(leaf) else None for leaf in leaves)
 
     return [leaf for leaf in leaves if is_differentiable(leaf)], whole, gradient
-
-
-def random_direction(key: jax.Array, leaves: Leaves) -> Leaves:
-    """A standard normal number for each one in the leaves."""
-    keys = jax.random.split(key, len(leaves))
-    return [normal_noise(own, leaf.shape).astype(leaf.dtype) for own, leaf in zip(keys, leaves, strict=True)]

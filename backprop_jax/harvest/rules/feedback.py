@@ -18,6 +18,13 @@ class FeedbackState(NamedTuple):
     feedback: PyTree  # in the form of the parameters
 
 
+def _through(feedback: PyTree, layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+    """The layer's own backward, with the feedback in the place of the parameters for dx."""
+    dparams, _ = layer.backward(params, residuals, dy)
+    _, dx = layer.backward(feedback, residuals, dy)
+    return dparams, dx
+
+
 @dataclass(frozen=True)
 class FeedbackAlignment(Layer):
     """A layer whose cotangent goes back through weights that are not its own.
@@ -55,9 +62,7 @@ class FeedbackAlignment(Layer):
         residuals, feedback = residuals
         if self.signs == "own":
             feedback = jax.tree.map(lambda own, other: jnp.sign(own) * jnp.abs(other), params, feedback)
-        dparams, _ = self.layer.backward(params, residuals, dy)
-        _, dx = self.layer.backward(feedback, residuals, dy)
-        return dparams, dx
+        return _through(feedback, self.layer, params, residuals, dy)
 
 
 class MirrorState(NamedTuple):
@@ -110,9 +115,7 @@ class WeightMirror(Layer):
 
     def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
         residuals, feedback = residuals
-        dparams, _ = self.layer.backward(params, residuals, dy)
-        _, dx = self.layer.backward(feedback, residuals, dy)
-        return dparams, dx
+        return _through(feedback, self.layer, params, residuals, dy)
 
     def _mirrored(self, params: PyTree, state: MirrorState, noise: jax.Array) -> PyTree:
         at_noise, _, saved = self.layer.forward(params, state.layer, noise)
