@@ -1,7 +1,8 @@
 """Backpropagation you can read, prove and replace.
 
 Core, layers and combinators stand here; losses, optimizers and the rest in the modules `losses`, `optim`,
-`initializers`, `train`, `data`, `models`, `harvest` and `testing`. All are imported when they are first used.
+`initializers`, `train`, `tuning`, `data`, `models`, `harvest`, `plots` and `testing`. All are imported when they are
+first used.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first used
-    from backprop_jax import data, harvest, initializers, losses, models, optim, testing, train
+    from backprop_jax import data, harvest, initializers, losses, models, optim, plots, testing, train, tuning
     from backprop_jax.combinators import (
         bidirectional,
         cast,
@@ -210,6 +211,7 @@ __all__ = [
     "models",
     "optim",
     "parallel",
+    "plots",
     "recurrent",
     "remat",
     "remat_steps",
@@ -229,6 +231,7 @@ __all__ = [
     "testing",
     "tie",
     "train",
+    "tuning",
     "value_and_grad",
     "weight_norm",
     "with_backward",
@@ -240,7 +243,7 @@ ROOMS = "core", "layers", "combinators", "harvest"  # where the names without a 
 
 def __getattr__(name: str) -> Any:
     # All of them at once would multiply the time of `import backprop_jax`.
-    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "testing", "train"):
+    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "plots", "testing", "train", "tuning"):
         return import_module(f"{__name__}.{name}")
     if name in __all__:
         for room in ROOMS:

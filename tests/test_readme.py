@@ -49,6 +49,15 @@ def test_the_harvest(blocks: list[str], capsys) -> None:
     assert np.isfinite(norms).all() and names["why"].shape == (16, 8, 8)
 
 
+def test_which_learning_rate(blocks: list[str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    (block,) = (block for block in blocks if "tuning.sweep" in block)
+    exec(block, names)
+    assert names["found"].scores.shape == (8, 2, 2) and names["found"].scores.min() < 0.2
+    assert (tmp_path / "rates.png").is_file() and (tmp_path / "sweep.png").is_file()
+
+
 def test_a_step_that_goes_wrong(blocks: list[str], capsys, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (block,) = (block for block in blocks if "with_taps" in block)
@@ -60,8 +69,9 @@ def test_a_step_that_goes_wrong(blocks: list[str], capsys, tmp_path: Path, monke
 def test_the_others_run(blocks: list[str], capsys) -> None:
     """The optimizers, and the images, whose two models agree on what the augmentation gives."""
     names: dict = {"jax": jax, "bp": bp}
-    for block in blocks[3:5]:
-        exec(block, names)
+    for block in blocks:
+        if "with_hyperparams" in block or "fold_batch_norm" in block:
+            exec(block, names)
     assert "learning_rate" in capsys.readouterr().out
     folded, params, state = names["inference"]
     assert "BatchNorm" not in repr(folded)
