@@ -147,6 +147,7 @@ from backprop_jax.optim.wrappers.freezing import freeze, selective_transform
 from backprop_jax.optim.wrappers.injected_values import InjectHyperparamsState, InjectStatefulHyperparamsState
 from backprop_jax.optim.wrappers.injection import inject_hyperparams, inject_stateful_hyperparams
 from backprop_jax.optim.wrappers.learned_scale import MechanicState, mechanize
+from backprop_jax.optim.wrappers.loss_spikes import SkipLossSpikesState, skip_loss_spikes
 from backprop_jax.optim.wrappers.masking import MaskedNode, MaskedState, masked
 from backprop_jax.optim.wrappers.monitoring import MonitorState, SnapshotState, measure_with_ema, monitor, snapshot
 from backprop_jax.optim.wrappers.partitioning import PartitionState, multi_transform, partition
@@ -227,6 +228,7 @@ __all__ = [
     "Schedule",
     "ScheduleFreeState",
     "ShouldSkipUpdateFunction",
+    "SkipLossSpikesState",
     "SnapshotState",
     "SophiaState",
     "StatefulSchedule",
@@ -380,6 +382,7 @@ __all__ = [
     "signum",
     "simplified_ademamix",
     "skip_large_updates",
+    "skip_loss_spikes",
     "skip_not_finite",
     "sm3",
     "snapshot",

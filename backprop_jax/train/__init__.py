@@ -1,6 +1,6 @@
 """Training: the step, the loop around it, and what it leaves behind."""
 
-from backprop_jax.train.checkpoint import load_model, load_params, save_model, save_params
+from backprop_jax.train.checkpoints import Checkpoints, Restored
 from backprop_jax.train.confusion import confusion_matrix
 from backprop_jax.train.evaluate import Evaluation, evaluate
 from backprop_jax.train.fit import Epoch, fit
@@ -8,6 +8,7 @@ from backprop_jax.train.gradient_norms import gradient_norms
 from backprop_jax.train.held_out import stream_loss, window_loss
 from backprop_jax.train.history import save_history
 from backprop_jax.train.loop import Fit, Progress
+from backprop_jax.train.parameter_files import load_model, load_params, save_model, save_params
 from backprop_jax.train.progress import show_progress
 from backprop_jax.train.report import save_report
 from backprop_jax.train.step import Training, make_evaluation, make_step, start
@@ -16,10 +17,12 @@ from backprop_jax.train.stream_fit import StreamEpoch, fit_stream
 from backprop_jax.train.window_fit import fit_windows
 
 __all__ = [
+    "Checkpoints",
     "Epoch",
     "Evaluation",
     "Fit",
     "Progress",
+    "Restored",
     "StepTimes",
     "StreamEpoch",
     "Training",

@@ -1,4 +1,4 @@
-"""What `tests/train/test_checkpoint.py`, which reads and writes by these functions, does not see."""
+"""What `tests/train/test_parameter_files.py`, which reads and writes by these functions, does not see."""
 
 import sys
 from pathlib import Path

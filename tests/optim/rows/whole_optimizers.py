@@ -74,6 +74,7 @@ ELSEWHERE = {
     "measure_with_ema": "wrappers/test_monitoring.py",
     "monitor": "wrappers/test_monitoring.py",
     "schedule_free_eval_params": "wrappers/test_averaged_iterates.py",
+    "skip_loss_spikes": "wrappers/test_loss_spikes.py",
     "skip_large_updates": "wrappers/test_skipping.py",
     "skip_not_finite": "wrappers/test_skipping.py",
     "snapshot": "wrappers/test_monitoring.py",

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.core.keys import is_key
 from backprop_jax.core.layer import PyTree
 from backprop_jax.files.tensors import read_tensors, write_tensors
 
@@ -55,14 +56,14 @@ def load_model(path: str | os.PathLike, params: PyTree, state: PyTree) -> tuple[
     loaded = read_tensors(path, _named(params, state))
     new_params = [jnp.asarray(loaded[name]) for name in _by_path(params)]
     new_state = [
-        leaf if _is_key(leaf) else jnp.asarray(loaded[f"state/{name}"]) for name, leaf in _by_path(state).items()
+        leaf if is_key(leaf) else jnp.asarray(loaded[f"state/{name}"]) for name, leaf in _by_path(state).items()
     ]
     return jax.tree.structure(params).unflatten(new_params), jax.tree.structure(state).unflatten(new_state)
 
 
 def _named(params: PyTree, state: PyTree) -> dict[str, Any]:
     parameters = _by_path(params)
-    numbers = {f"state/{name}": leaf for name, leaf in _by_path(state).items() if not _is_key(leaf)}
+    numbers = {f"state/{name}": leaf for name, leaf in _by_path(state).items() if not is_key(leaf)}
     if both := parameters.keys() & numbers.keys():
         raise ValueError(f"{min(both)} is a parameter and part of the state: call that layer something else")
     return parameters | numbers
@@ -71,7 +72,3 @@ def _named(params: PyTree, state: PyTree) -> dict[str, Any]:
 def _by_path(tree: PyTree) -> dict[str, Any]:
     leaves, _ = jax.tree.flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

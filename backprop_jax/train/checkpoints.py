@@ -1,0 +1,224 @@
+"""Checkpoints: all that a training needs to go on as if it had not stopped."""
+
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backprop_jax.core.keys import is_key
+from backprop_jax.core.layer import PyTree
+from backprop_jax.core.whole_number import whole_number
+
+__all__ = ["Checkpoints", "Restored"]
+
+ITEM, FACTS = "training", "facts"
+
+
+class Restored(NamedTuple):
+    """What was read."""
+
+    step: int
+    training: PyTree
+    facts: dict[str, Any]  # those given to `save`
+    damaged: dict[int, str]  # later steps whose checkpoints could not be read, and why
+
+
+class Checkpoints:
+    """The checkpoints of one training, in a folder, by orbax.
+
+        with Checkpoints("run/checkpoints") as checkpoints:
+            ...
+            checkpoints.save(step, training, {"epoch": 3})
+
+    A checkpoint appears whole or not at all: a folder of its step, with orbax's mark of what is committed. It is
+    written in the background, from a copy made before `save` returns, so that the step after may take the buffers. The
+    last `keep_last` stay, and of those that were given a score the best.
+
+    Beside the arrays stands a checksum of each, by which a byte that turned on the disk is found.
+
+    Raises:   ValueError if keep_last is no whole number of 1 or more; ModuleNotFoundError, naming the extra to install,
+              if orbax is missing; OSError if the folder cannot be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, keep_last: int = 3) -> None:
+        if whole_number(keep_last, least=1) is None:
+            raise ValueError(f"Checkpoints keeps the last 1 or more, not {keep_last!r}")
+        self.folder = Path(folder).absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._ocp = _orbax()
+        from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
+
+        # Half-written ones, of a process that was killed, are of no use to anybody.
+        policy = keep.AnyPreservationPolicy(
+            [
+                keep.LatestN(keep_last),
+                keep.BestN(get_metric_fn=_score, reverse=True, n=1, keep_checkpoints_without_metrics=False),
+            ]
+        )
+        options = self._ocp.CheckpointManagerOptions(preservation_policy=policy, cleanup_tmp_directories=True)
+        self._manager = self._ocp.CheckpointManager(self.folder, options=options, item_names=(ITEM, FACTS))
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of which there is a checkpoint, damaged or not, the oldest first."""
+        return sorted(self._manager.all_steps())
+
+    @property
+    def best(self) -> int | None:
+        """The step whose score is the smallest, or None if none has a score."""
+        scores: dict[int, float] = {}
+        for step in self.steps:
+            with contextlib.suppress(Exception):  # damaged
+                scores[step] = self._told(step)["score"]
+        scored = [step for step, score in scores.items() if score is not None]
+        return min(scored, key=lambda step: scores[step]) if scored else None
+
+    def save(
+        self, step: int, training: PyTree, facts: Mapping[str, Any] | None = None, score: float | None = None
+    ) -> None:
+        """Begin to write; what went wrong with the checkpoint before is raised here, or by `close`.
+
+        `facts` are what JSON can hold, such as the place in the data. The smaller a score the better.
+
+        Raises:   OSError if the disk is full or cannot be written to; the older checkpoints stay.
+        """
+        arguments = self._ocp.args
+        score = None if score is None else float(score)
+        told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(training)})
+        kept = {"told": told, "checksum": zlib.crc32(told.encode())}
+        self._manager.save(
+            step,
+            args=arguments.Composite(
+                training=arguments.StandardSave(_filled(training)), facts=arguments.JsonSave(kept)
+            ),
+            metrics=None if score is None else {"score": score},
+            force=True,
+        )
+
+    def restore(self, like: PyTree, step: int | None = None) -> Restored | None:
+        """The latest checkpoint that is whole, or that of a step; None if there is none.
+
+        `like` gives the structure and, for arrays on several devices, the places: `train.start` makes it, or
+        `jax.eval_shape` of it. Damaged checkpoints are left where they are.
+
+        Raises:   ValueError if the checkpoint is of another model or optimizer, naming the leaves that differ; OSError
+                  if there are checkpoints and none can be read, or not the one asked for.
+        """
+        self._manager.wait_until_finished()
+        damaged: dict[int, str] = {}
+        for candidate in reversed(self.steps) if step is None else [step]:
+            try:
+                return Restored(candidate, *self._read(candidate, like), damaged)
+            except _Different as error:
+                raise ValueError(
+                    f"the checkpoint {self.folder / str(candidate)} is of another training: {error}"
+                ) from None
+            except Exception as error:  # whatever orbax and the libraries below it make of a damaged file
+                damaged[candidate] = " ".join(str(error).split())[:300] or type(error).__name__
+        if damaged:
+            told = "; ".join(f"{number}: {why}" for number, why in damaged.items())
+            raise OSError(f"no checkpoint in {self.folder} can be read: {told}")
+        return None
+
+    def discard_after(self, step: int) -> None:
+        """Remove the checkpoints of later steps: a training that goes on from `step` will make them anew."""
+        self._manager.wait_until_finished()
+        for later in self.steps:
+            if later > step:
+                self._manager.delete(later)
+
+    def close(self) -> None:
+        """Wait until all is written.
+
+        Raises:   as `save`.
+        """
+        self._manager.close()
+
+    def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
+        arguments = self._ocp.args
+        kept = self._told(step)
+        _compare(like, kept["checksums"])
+        wanted = arguments.Composite(training=arguments.StandardRestore(_filled(like)))
+        read = self._manager.restore(step, args=wanted)[ITEM]
+        leaves = {
+            path: read[path] if leaf.size else jnp.zeros(leaf.shape, leaf.dtype)
+            for path, leaf in _by_path(like).items()
+        }
+        for path, told in _checksums(leaves).items():
+            if told != kept["checksums"][path]:
+                raise OSError(f"the bytes of {path} are not those that were written")
+        return jax.tree.structure(like).unflatten(leaves.values()), kept["facts"]
+
+    def _told(self, step: int) -> dict[str, Any]:
+        arguments = self._ocp.args
+        kept = self._manager.restore(step, args=arguments.Composite(facts=arguments.JsonRestore()))[FACTS]
+        if zlib.crc32(kept["told"].encode()) != kept["checksum"]:
+            raise OSError("the facts are not those that were written")
+        return json.loads(kept["told"])
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    return metrics["score"]
+
+
+class _Different(Exception):
+    """The checkpoint is whole, but of something else."""
+
+
+def _compare(like: PyTree, written: Mapping[str, str]) -> None:
+    """The leaves by path, shape and dtype."""
+    expected = {path: _form(leaf) for path, leaf in _by_path(like).items()}
+    found = {path: told.rpartition(" ")[0] for path, told in written.items()}
+    lines = [f"{path} is {found[path]}, not {form}" for path, form in expected.items() if found.get(path, form) != form]
+    lines += [f"it lacks {path}" for path in expected if path not in found]
+    lines += [f"it has {path} too" for path in found if path not in expected]
+    if lines:
+        raise _Different("; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else ""))
+
+
+def _checksums(tree: PyTree) -> dict[str, str]:
+    """Of each leaf, by path: its form and the CRC-32 of its bytes."""
+    return {path: f"{_form(leaf)} {zlib.crc32(_bytes(leaf)):08x}" for path, leaf in _by_path(tree).items()}
+
+
+def _bytes(leaf: Any) -> memoryview:
+    array = np.ascontiguousarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+    return memoryview(array.reshape(-1).view(np.uint8))
+
+
+def _form(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"
+
+
+def _filled(tree: PyTree) -> dict[str, Any]:
+    """The leaves by path, without those of no numbers, which orbax does not take."""
+    return {path: leaf for path, leaf in _by_path(tree).items() if leaf.size}
+
+
+def _by_path(tree: PyTree) -> dict[str, Any]:
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+
+
+def _orbax() -> Any:
+    try:
+        import orbax.checkpoint
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "checkpoints need orbax, which is not installed: pip install 'backprop-jax[checkpoints]'"
+        ) from error
+    return orbax.checkpoint
