@@ -29,14 +29,14 @@ digits, WIDTH = data.digits(), 64
 probe = digits.train.x[:256], digits.train.y[:256]
 hidden, rectified = bp.chain(bp.Dense(WIDTH), bp.Tanh()), bp.chain(bp.Dense(WIDTH), bp.ReLU())
 layers = bp.chain(bp.chain(bp.Flatten(), hidden), hidden, bp.Dense(10))
-signed = harvest.replace_selected(layers, bp.Dense, lambda layer: rules.FeedbackAlignment(layer, signs="own"))
-aligned = harvest.replace_selected(layers, bp.Dense, rules.FeedbackAlignment)
+ruled = lambda rule: harvest.replace_selected(layers, bp.Dense, rule)
 foretell = bp.Dense(WIDTH, kernel_init=bp.initializers.zeros())
 settling = bp.chain(bp.Flatten(), local.EquilibriumPropagation((WIDTH, 10)), bp.Dense(10))
 METHODS = {  # a model, and what stands for value_and_grad if it is not the model's own backward
     "backpropagation": (layers, bp.value_and_grad),
-    "sign symmetry": (signed, bp.value_and_grad),
-    "feedback alignment": (aligned, bp.value_and_grad),
+    "sign symmetry": (ruled(lambda layer: rules.FeedbackAlignment(layer, "own")), bp.value_and_grad),
+    "feedback alignment": (ruled(rules.FeedbackAlignment), bp.value_and_grad),
+    "weight mirror": (ruled(rules.WeightMirror), bp.value_and_grad),
     "direct feedback": (rules.direct_feedback(layers), bp.value_and_grad),
     "target propagation": (local.target_propagation(layers, hidden), bp.value_and_grad),
     "synthetic gradients": (local.synthetic_gradients(layers, foretell, foretell), bp.value_and_grad),
@@ -73,7 +73,7 @@ for number, (name, (model, differentiate)) in enumerate(METHODS.items()):
     print(f"{name:24}" + "  ".join(f"{accuracy:.0f}% {degrees:.0f}°" for _, accuracy, degrees in path), flush=True)
     for panel, values in zip(panels, list(zip(*path, strict=True))[1:], strict=True):
         panel.plot([at for at, *_ in path], values, ["-", "--"][number > 5], color=f"C{number % 6}", label=name)
-panels[0].set(xlabel="steps", ylabel="accuracy on validation data, %")
+panels[0].set(xlabel="steps", ylabel="accuracy on validation data, %", ylim=(40, 100))
 panels[1].set(xlabel="steps", ylabel="angle to the gradient, degrees")
 panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 if flags.plot:

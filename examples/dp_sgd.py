@@ -20,7 +20,7 @@ arguments.add_argument("--epsilons", type=float, nargs="+", default=[1.0, 3.0, 8
 arguments.add_argument("--steps", type=int, default=400)
 arguments.add_argument("--plot", metavar="FILE", help="draw accuracy over privacy into this picture")
 flags = arguments.parse_args()
-if min(flags.epsilons) <= 0 or flags.steps < 1:
+if not all(epsilon > 0 for epsilon in flags.epsilons) or flags.steps < 1:
     arguments.error("it takes --epsilons above 0 and --steps 1 or more")
 RATE, CLIP, DELTA, LOOKS = 0.2, 1.0, 1e-4, 8
 

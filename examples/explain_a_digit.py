@@ -23,8 +23,7 @@ arguments.add_argument("--plot", metavar="FILE", help="draw the answers into thi
 flags = arguments.parse_args()
 if flags.epochs < 1:
     arguments.error("it takes --epochs 1 or more")
-BLACKENED, ASKED = 6, 100  # pixels of 64; digits that answers are about
-digits = data.digits()
+digits, BLACKENED, ASKED = data.digits(), 6, 100  # pixels of 64; digits that answers are about
 model = bp.chain(
     conv1=bp.Conv(16, (3, 3)),
     relu1=bp.ReLU(),
@@ -69,12 +68,13 @@ if flags.plot:
     import matplotlib.pyplot as plt
 
     shown = [np.flatnonzero(right)[0], np.flatnonzero(~right)[0]] if not right.all() else [0]
-    _, rows = plt.subplots(len(shown), 1 + len(answers), figsize=(13, 2.5 * len(shown)), squeeze=False)
+    figure, rows = plt.subplots(len(shown), 1 + len(answers), figsize=(13, 2.6 * len(shown)), squeeze=False)
     for row, index in zip(rows, shown, strict=True):
         said = f"a {digits.test.y[index]}, read as {named[index]}"
         for axis, (name, picture) in zip(row, {said: digits.test.x[..., 0], **answers}.items(), strict=True):
             most, signed = np.abs(picture[index]).max(), picture[index].min() < 0
             axis.imshow(picture[index], "coolwarm" if signed else "gray", vmin=-most if signed else 0, vmax=most)
             axis.set(title=name, xticks=[], yticks=[])
-    plt.savefig(flags.plot, dpi=120, bbox_inches="tight")
+    figure.text(0.5, 0.05, "red speaks for the digit that was read, blue against it; white decides", ha="center")
+    figure.savefig(flags.plot, dpi=120, bbox_inches="tight")
     print(f"picture: {flags.plot}")

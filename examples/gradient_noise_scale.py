@@ -6,7 +6,8 @@
 A batch much smaller than the noise scale, tr(cov g) / |G|², is mostly noise, and twice the examples save half of the
 steps; a much larger one is exact already, and twice the examples save nothing: steps = least (1 + critical / size),
 McCandlish et al., 2018, arXiv:1812.06162. It prints the scale while the loss falls, from the gradients of single
-examples, and the steps to that loss by size, each at the best of a few learning rates.
+examples, and the steps to that loss by size, each at the best of a few learning rates. The scale takes all directions
+for equally curved; where the steepest one bounds the learning rate, as here, the critical size is smaller.
 """
 
 import argparse
@@ -27,8 +28,7 @@ if min(flags.sizes) < 1 or len(set(flags.sizes)) < 2 or not 0.2 <= flags.loss <=
     arguments.error("it takes two --sizes or more, of 1 and more, and a --loss from 0.2 to 2")
 RATES, KEYS, MOST = jnp.array([0.1, 0.2, 0.4, 0.8, 1.6]), jax.random.split(jax.random.key(1), 3), 400
 
-digits = data.digits().train
-x, y = jnp.asarray(digits.x), jnp.asarray(digits.y)
+x, y = (jnp.asarray(part) for part in (data.digits().train.x, data.digits().train.y))
 model = bp.chain(bp.Flatten(), bp.Dense(32), bp.Tanh(), bp.Dense(10))
 mean, single = (bp.supervised(model, bp.losses.CrossEntropy(reduction=reduction)) for reduction in ("mean", "none"))
 start, state = mean.init(jax.random.key(0), (x, y))
@@ -50,31 +50,31 @@ def steps_to_loss(size: int, rate: jax.Array, key: jax.Array) -> jax.typing.Arra
 
 
 statistics = jax.jit(harvest.gradient_statistics(single))  # of all training images
-params, path, loss = start, [], np.inf
+params, path, steps, loss = start, [], [], np.inf
 while loss > flags.loss:
     ((losses, _), gradient), told = statistics(params, state, (x, y))
     path.append((loss := float(losses.mean()), float(told.noise_scale)))
     params = descend(params, gradient, 0.4)
 for loss, scale in path[:: max(1, len(path) // 8)]:
     print(f"loss {loss:.2f}: gradient noise scale {scale:6.1f}")
-steps = []
 for size in flags.sizes:
     run = lambda rate, key, size=size: steps_to_loss(size, rate, key)
     runs = jax.jit(jax.vmap(jax.vmap(run, (0, None)), (None, 0)))(RATES, KEYS)
     steps.append(np.median(runs, 0).min())
     print(f"batches of {size:4}: {steps[-1]:5.0f} steps, {size * steps[-1]:7,.0f} examples")
-inverse = 1 / np.array(flags.sizes)
-slope, least = np.polyfit(inverse, steps, 1, w=1 / np.array(steps))
+slope, least = np.polyfit(1 / np.array(flags.sizes), steps, 1, w=1 / np.array(steps))
 print(f"critical size: {slope / least:.0f} by the steps; noise scale: {np.median(path, 0)[1]:.0f} half of the way")
 
 if flags.plot:
     import matplotlib.pyplot as plt
 
-    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     left.semilogy(*zip(*path, strict=True))
     left.set(xlabel="loss of the training images", ylabel="gradient noise scale: examples", xlim=(path[0][0], 0))
-    right.loglog(flags.sizes, steps, "o")
-    right.loglog(flags.sizes, least + slope * inverse)
-    right.set(xlabel="batch size", ylabel="steps", title=f"steps = {least:.0f} (1 + {slope / least:.0f} / size)")
+    sizes = np.geomspace(min(flags.sizes), max(flags.sizes))
+    right.semilogx(flags.sizes, steps, "o", label="taken")
+    right.semilogx(sizes, least + slope / sizes, label=f"{least:.0f} (1 + {slope / least:.0f} / size)")
+    right.set(xlabel="batch size", xticks=flags.sizes, xticklabels=flags.sizes, ylabel=f"steps to loss {flags.loss:g}")
+    right.legend()
     plt.savefig(flags.plot, dpi=120, bbox_inches="tight")
     print(f"picture: {flags.plot}")

@@ -28,7 +28,7 @@ images = data.digits().train.x.reshape(-1, 64).astype(np.float32)
 model = bp.chain(*(part for width in (100, 50, 8, 50, 100) for part in (bp.Dense(width), bp.Tanh())), bp.Dense(64))
 objective = bp.supervised(model, bp.losses.BinaryCrossEntropy())
 example = (images[:500], images[:500])
-factors, layout = harvest.kronecker_factors(objective), harvest.kronecker_layout(objective, example)
+layout = harvest.kronecker_layout(objective, example)
 kfac = harvest.scale_by_kfac(layout, damping=1e-4, factors_every=10, inverse_every=20, norm_constraint=1e-3)
 OPTIMIZERS = {
     "Adam": optim.adam(3e-3),
@@ -38,22 +38,14 @@ OPTIMIZERS = {
 
 def run(optimizer: optim.Transform) -> tuple[np.ndarray, np.ndarray]:
     """The loss of each step, and the seconds from the start."""
-
-    @jax.jit
-    def step(training: train.Training, x: jax.Array, key: jax.Array) -> tuple[train.Training, jax.Array]:
-        params, state, optimizer_state = training
-        (loss, state), gradient = bp.value_and_grad(objective)(params, state, (x, x))
-        curvature = lambda: factors(params, state, (x, x), key)[1]  # only K-FAC calls it
-        updates, optimizer_state = optimizer.update(gradient, optimizer_state, params, curvature=curvature)
-        return train.Training(optim.apply_updates(params, updates), state, optimizer_state), loss
-
-    training = train.start(objective, optimizer, jax.random.key(0), example)
+    step = train.make_step(objective, optimizer, extra=harvest.GiveCurvature(objective))  # only K-FAC asks for it
     keys = list(jax.random.split(jax.random.key(1), flags.steps))
     rows = np.random.default_rng(0).integers(0, len(images), (flags.steps, 500))
-    jax.block_until_ready(step(training, images[rows[0]], keys[0]))  # compiled
+    first, training = (train.start(objective, optimizer, jax.random.key(0), example) for _ in range(2))
+    jax.block_until_ready(step(first, example, keys[0]))  # compiled
     losses, seconds, start = [], [], time.perf_counter()
     for own, key in zip(rows, keys, strict=True):
-        training, loss = step(training, images[own], key)
+        training, loss = step(training, (images[own], images[own]), key)
         losses.append(float(loss))
         seconds.append(time.perf_counter() - start)
     return np.convolve(np.pad(losses, (9, 0), "edge"), np.full(10, 0.1), "valid"), np.array(seconds)

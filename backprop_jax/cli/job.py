@@ -35,12 +35,13 @@ from backprop_jax.train import (
 )
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
+__all__ = ["REPLAY", "Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
 
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
 TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
 MOST_COLUMNS = 20  # of a confusion matrix on the terminal
 PLACES = ("out", "params")  # flags that are paths
+REPLAY = "replay.safetensors"  # the step that went wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,7 @@ def run(console: Console, job: Job) -> Fit | None:
             batch_size=flags.batch_size,
             seed=flags.seed,
             augment=job.augment,
+            replay=flags.out / REPLAY,
             on_epoch=on_epoch,
             on_progress=on_progress,
         )

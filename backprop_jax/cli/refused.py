@@ -28,6 +28,8 @@ def refusing(*errors: type[Exception], prefix: str = "", status: int = 2) -> Ite
 
 
 def _reason(error: Exception, prefix: str) -> str:
+    if isinstance(error, FloatingPointError):
+        return str(error).partition("\n")[0]  # the rest is what `backprop-jax replay` prints
     if not (isinstance(error, OSError) and error.strerror):
         return str(error)
     # One that is written does not exist if it cannot be; its name is for the time of writing, and tells nothing.

@@ -9,7 +9,7 @@ from rich.console import Console
 from backprop_jax import data, losses, optim
 from backprop_jax.cli import tables
 from backprop_jax.cli.corpus import Corpus, load_corpus
-from backprop_jax.cli.job import make_console, warm_up_and_decay
+from backprop_jax.cli.job import REPLAY, make_console, warm_up_and_decay
 from backprop_jax.cli.refused import refusing
 from backprop_jax.cli.text_flags import TrainGPT
 from backprop_jax.cli.text_job import OnProgress, OnStretch, TextJob, run
@@ -49,6 +49,7 @@ def train_gpt(flags: TrainGPT) -> int:
             batch_size=flags.batch_size,
             length=flags.length,
             seed=flags.seed,
+            replay=flags.out / REPLAY,
             on_round=on_stretch,
             on_progress=on_progress,
         )

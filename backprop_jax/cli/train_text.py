@@ -4,7 +4,7 @@ from functools import partial
 
 from backprop_jax import data, losses, optim
 from backprop_jax.cli.corpus import load_corpus
-from backprop_jax.cli.job import make_console, warm_up_and_decay
+from backprop_jax.cli.job import REPLAY, make_console, warm_up_and_decay
 from backprop_jax.cli.refused import refusing
 from backprop_jax.cli.text_flags import TrainText
 from backprop_jax.cli.text_job import OnProgress, OnStretch, TextJob, run
@@ -35,6 +35,7 @@ def train_text(flags: TrainText) -> int:
             batch_size=flags.batch_size,
             steps=flags.steps,
             seed=flags.seed,
+            replay=flags.out / REPLAY,
             on_epoch=on_stretch,
             on_progress=on_progress,
         )

@@ -14,6 +14,7 @@ from jax import lax
 from backprop_jax.core.layer import Layer, PyTree
 
 __all__ = [
+    "AsMatrix",
     "BackwardPerExample",
     "Each",
     "ExampleGradients",
@@ -89,6 +90,10 @@ class ExampleGradients(abc.ABC):
     def astype(self, dtype: jax.typing.DTypeLike) -> Self:
         """The same for a parameter of this dtype."""
 
+    def one(self, number: jax.Array) -> Self:
+        """Those of a batch of one: the example of this number."""
+        return jax.tree.map(lambda array: lax.dynamic_slice_in_dim(array, number, 1), self)
+
     def square_norms(self) -> jax.Array:
         """|g_i|², (B,)."""
         return self.inner(self)
@@ -117,8 +122,16 @@ class ExampleGradients(abc.ABC):
         return over(columns, jnp.sum(jnp.square(self.each()), 0))
 
     def pairs(self) -> tuple[jax.Array, jax.Array] | None:
-        """x (B, T, D) and dy (B, T, F) if g_i = Σ_t x_itᵀ dy_it with the parameter as a matrix (D, F), else None."""
+        """x (B, T, D) and dy (B, T, F) if g_i = Σ_t x_itᵀ dy_it with the parameter as a matrix (D, F), else None.
+
+        With an axis of groups before the last where each of them has such a matrix.
+        """
         return None
+
+    @property
+    def as_matrix(self) -> "AsMatrix":
+        """How the parameter becomes the matrix, or matrices, of `pairs`."""
+        return AsMatrix()
 
     def __add__(self, other: "ExampleGradients") -> "ExampleGradients":
         """Those of a parameter that is used twice."""
@@ -129,6 +142,34 @@ class ExampleGradients(abc.ABC):
         for _ in range(self.stacked):
             method = jax.vmap(method)
         return method(self, *others)
+
+
+@dataclass(frozen=True)
+class AsMatrix:
+    """A parameter becomes a matrix (D, F), or one in each group, (G, D, F), when it is given this shape, its axes this
+    order, and then these three or two axes."""
+
+    shape: tuple[int, ...] = ()  # with one axis more than the parameter; none: it only needs the last two axes
+    order: tuple[int, ...] = ()
+    takes_bias: bool = True  # a bias beside it is one row more
+
+    def into(self, parameter: jax.Array, lead: tuple[int, ...], features: int) -> jax.Array:
+        """(*lead, D, F) of a parameter with axes of layers before its own."""
+        if self.shape:
+            layers = parameter.shape[: parameter.ndim - len(self.shape) + 1]
+            places = range(len(layers))
+            parameter = parameter.reshape(*layers, *self.shape)
+            parameter = parameter.transpose(*places, *(len(layers) + axis for axis in self.order))
+        return parameter.reshape(*lead, -1, features)
+
+    def back(self, matrix: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        """The parameter of this shape again."""
+        if self.shape:
+            layers = shape[: len(shape) - len(self.shape) + 1]
+            matrix = matrix.reshape(*layers, *(self.shape[axis] for axis in self.order))
+            places = [self.order.index(axis) for axis in range(len(self.order))]
+            matrix = matrix.transpose(*range(len(layers)), *(len(layers) + place for place in places))
+        return matrix.reshape(shape)
 
 
 @jax.tree_util.register_dataclass
@@ -186,6 +227,12 @@ class Several(ExampleGradients):
     def astype(self, dtype: jax.typing.DTypeLike) -> "Several":
         return Several(tuple(use.astype(dtype) for use in self.uses))
 
+    def one(self, number: jax.Array) -> "Several":
+        return Several(tuple(use.one(number) for use in self.uses))
+
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        return squares_one_by_one(self, columns)
+
     def square_norms(self) -> jax.Array:
         norms = [use.square_norms() for use in self.uses]
         pairs = ((a, b) for i, a in enumerate(self.uses) for b in self.uses[:i])
@@ -198,14 +245,13 @@ def over(columns: str | None, value: jax.Array) -> jax.Array:
 
 
 def squares_one_by_one(own: ExampleGradients, columns: str | None) -> jax.Array:
-    """`own.square_sum(columns)` where all arrays begin with the axis of examples: never B gradients at once."""
+    """`own.square_sum(columns)` without ever having B gradients at once."""
     like = jax.eval_shape(lambda own: own.each(), own)
 
-    def add(total: jax.Array, one: ExampleGradients) -> tuple[jax.Array, None]:
-        alone = jax.tree.map(lambda array: array[None], one)
-        return total + jnp.square(alone.each()[0]), None
+    def add(number: jax.Array, total: jax.Array) -> jax.Array:
+        return total + jnp.square(own.one(number).each()[0])
 
-    return over(columns, lax.scan(add, jnp.zeros(like.shape[1:], like.dtype), own)[0])
+    return over(columns, lax.fori_loop(0, own.examples, add, jnp.zeros(like.shape[1:], like.dtype)))
 
 
 def once(columns: str | None, value: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.image_dataset import Examples
 
 __all__ = ["PoissonBatch", "poisson_batches"]
@@ -28,17 +29,19 @@ def poisson_batches(
     number of rows they are padded to; None is six standard deviations more than the mean, which is as good as never
     too few. A batch may be empty: all rows are padding then, and the step adds noise alone.
 
-    Raises:   ValueError, at the call, if the rate is not in (0, 1] or steps is below 0;
+    Raises:   ValueError, at the call, if the rate is not in (0, 1], steps is below 0 or capacity below 1;
               OverflowError at a batch that does not fit: to leave examples out would break the promise of privacy.
     """
     count = len(examples)
     if not 0 < rate <= 1:
         raise ValueError(f"poisson_batches needs a rate above 0 and at most 1, not {rate!r}")
-    if steps < 0:
-        raise ValueError(f"poisson_batches needs 0 steps or more, not {steps}")
+    if whole_number(steps, least=0) is None:
+        raise ValueError(f"poisson_batches needs 0 steps or more, not {steps!r}")
     if capacity is None:
         mean = rate * count
         capacity = min(count, math.ceil(mean + 6 * math.sqrt(mean * (1 - rate)) + 1))
+    elif whole_number(capacity, least=1) is None:
+        raise ValueError(f"poisson_batches needs a capacity of 1 row or more, not {capacity!r}")
     return _draw(examples, rate, steps, np.random.default_rng(seed), capacity)
 
 

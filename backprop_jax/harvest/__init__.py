@@ -5,6 +5,8 @@ from backprop_jax.harvest.agreement import GradientStatistics, alignment, cosine
 from backprop_jax.harvest.clipping import clipped_sum
 from backprop_jax.harvest.curvature import (
     Diagonal,
+    GiveCurvature,
+    GiveProduct,
     Kronecker,
     curvature_diagonal,
     fisher_product,
@@ -30,8 +32,22 @@ from backprop_jax.harvest.diagnosis import (
     write_replay,
 )
 from backprop_jax.harvest.explanations import grad_cam, guided, input_gradient, integrated_gradients
-from backprop_jax.harvest.fused_update import FusedTraining, FusedUpdate, PreviousNorm, TwoPasses, fused_update
-from backprop_jax.harvest.in_backward import ReverseGradient, clip_layers, freeze, pcgrad, reconciled_value_and_grad
+from backprop_jax.harvest.fused import FusedTraining, FusedUpdate, PreviousNorm, TwoPasses, fused_update
+from backprop_jax.harvest.hardest import HardExamples, hardest_examples
+from backprop_jax.harvest.in_backward import (
+    Compressor,
+    Int8,
+    OneBit,
+    RandomK,
+    ReverseGradient,
+    TopK,
+    clip_layers,
+    compress_layers,
+    freeze,
+    noise_layers,
+    pcgrad,
+    reconciled_value_and_grad,
+)
 from backprop_jax.harvest.layerwise_relevance import relevance
 from backprop_jax.harvest.norms import each_gradient, gram, square_norms, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients, per_example
@@ -42,26 +58,35 @@ from backprop_jax.harvest.walkthrough import Explanation, LayerExplanation, Para
 
 __all__ = [
     "EDGES",
+    "Compressor",
     "Diagonal",
     "Explanation",
     "FirstBad",
     "FlowStatistics",
     "FusedTraining",
     "FusedUpdate",
+    "GiveCurvature",
+    "GiveProduct",
     "GradientStatistics",
+    "HardExamples",
+    "Int8",
     "Kronecker",
     "LayerExplanation",
     "LayerTaps",
+    "OneBit",
     "ParameterExplanation",
     "PreviousNorm",
+    "RandomK",
     "Replay",
     "ReverseGradient",
     "Selector",
     "Taps",
+    "TopK",
     "TwoPasses",
     "alignment",
     "clip_layers",
     "clipped_sum",
+    "compress_layers",
     "cosines",
     "curvature_diagonal",
     "each_gradient",
@@ -76,6 +101,7 @@ __all__ = [
     "gradient_statistics",
     "gram",
     "guided",
+    "hardest_examples",
     "hessian_product",
     "input_gradient",
     "integrated_gradients",
@@ -83,6 +109,7 @@ __all__ = [
     "kronecker_layout",
     "local",
     "noise_for",
+    "noise_layers",
     "pcgrad",
     "per_example",
     "privacy_spent",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from backprop_jax.core.example_gradients import ExampleGradients, is_gradients
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.norms import of_each_parameter, weighted_sum
+from backprop_jax.harvest.norms import of_each_parameter, square_norms, weighted_sum
 from backprop_jax.harvest.per_example import example_gradients
 
 __all__ = ["GradientStatistics", "alignment", "cosines", "gradient_statistics"]
@@ -32,6 +32,10 @@ def gradient_statistics(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], 
     The gradient is the mean of the examples' own. A batch must have 2 examples or more. One batch's noise scale is
     itself noisy: average `variance` and `square_norm` over steps, and divide the averages.
 
+    Where all examples agree there is no noise: the noise scale is 0, and a ratio of signal to noise infinite. Where
+    there is no signal either, as in a layer of dead units, the ratio is 0.
+
+    Raises:   ValueError for fewer than 2 examples, and as `example_gradients`.
     Source:   McCandlish et al., 2018, arXiv:1812.06162, appendix A.1.
     """
     gradients_of = example_gradients(objective)
@@ -41,6 +45,7 @@ def gradient_statistics(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], 
         if count < 2:
             raise ValueError(f"gradient_statistics tells a variance from 2 examples or more, not from {count}")
         out, gradients = gradients_of(params, state, batch)
+        norms = jnp.sqrt(square_norms(gradients))
         mean = weighted_sum(gradients, jnp.full(count, 1 / count))
         of_examples = of_each_parameter(gradients, lambda own: own.square_norms())  # each (B,)
         of_mean = jax.tree.map(lambda leaf: jnp.sum(jnp.square(leaf.astype(jnp.float32))), mean)
@@ -50,13 +55,18 @@ def gradient_statistics(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], 
             return jnp.maximum(jnp.sum(squares) - count * square_of_mean, 0) / (count - 1)
 
         variances = jax.tree.map(variance_of, of_examples, of_mean)
-        squares, total, variance = (reduce(operator.add, jax.tree.leaves(t)) for t in (of_examples, of_mean, variances))
+        total, variance = (reduce(operator.add, jax.tree.leaves(tree)) for tree in (of_mean, variances))
         square_norm = total - variance / count
-        ratios = jax.tree.map(lambda square, own: jnp.sqrt(square / (own / count)), of_mean, variances)
-        found = GradientStatistics(jnp.sqrt(squares), variance, square_norm, variance / square_norm, ratios)
+        ratios = jax.tree.map(lambda square, own: jnp.sqrt(_ratio(square, own / count)), of_mean, variances)
+        found = GradientStatistics(norms, variance, square_norm, _ratio(variance, square_norm), ratios)
         return (out, mean), found
 
     return statistics
+
+
+def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
+    """part / whole, and 0 where both are."""
+    return part / jnp.where(part == 0, 1, whole)
 
 
 def cosines(gram: jax.Array) -> jax.Array:

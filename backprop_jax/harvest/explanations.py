@@ -11,10 +11,11 @@ from jax import lax
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.selecting import replace_selected
 from backprop_jax.layers import ReLU
 
-__all__ = ["grad_cam", "guided", "input_gradient", "integrated_gradients"]
+__all__ = ["grad_cam", "guided", "input_gradient", "integrated_gradients", "require_target"]
 
 
 def input_gradient(model: Layer, params: PyTree, state: PyTree, x: jax.Array, target: jax.Array) -> jax.Array:
@@ -52,11 +53,11 @@ def integrated_gradients(
 
     Summed over an example it is y[target] at x less that at the baseline.
 
-    Raises:   ValueError if steps is less than 1.
+    Raises:   ValueError if steps is no whole number of 1 or more.
     Source:   Sundararajan, Taly & Yan, 2017, arXiv:1703.01365.
     """
-    if steps < 1:
-        raise ValueError(f"integrated_gradients needs 1 step or more, not {steps!r}")
+    if whole_number(steps, least=1) is None:
+        raise ValueError(f"integrated_gradients needs a whole number of steps, 1 or more, not {steps!r}")
     model, start = eval_mode(model), jnp.broadcast_to(jnp.asarray(baseline, x.dtype), x.shape)
     points, weights = _gauss_legendre(steps)
 
@@ -91,12 +92,17 @@ def _from_target(
     model: Layer, params: PyTree, state: PyTree, x: jax.Array, target: jax.Array
 ) -> tuple[PyTree, jax.Array]:
     y, _, residuals = model.forward(params, state, x)
-    if y.ndim != 2 or jnp.shape(target) != y.shape[:1]:
+    require_target(y, target)
+    return model.backward(params, residuals, jax.nn.one_hot(target, y.shape[-1], dtype=y.dtype))
+
+
+def require_target(y: jax.Array, target: jax.Array) -> None:
+    """ValueError unless the output has one number for each class, and target is one class for each example."""
+    if y.ndim != 2 or jnp.shape(target) != y.shape[:1] or not jnp.issubdtype(jnp.result_type(target), jnp.integer):
         raise ValueError(
             f"explanations are of models that give (B, V), with one class number for each of B examples, not "
-            f"{list(y.shape)} and {list(jnp.shape(target))}"
+            f"{list(y.shape)} and {jnp.result_type(target)}{list(jnp.shape(target))}"
         )
-    return model.backward(params, residuals, jax.nn.one_hot(target, y.shape[-1], dtype=y.dtype))
 
 
 def _only_positive(layer: Layer, params: PyTree, residuals: PyTree, dy: jax.Array) -> tuple[PyTree, PyTree]:

@@ -1,6 +1,9 @@
 """How much private training tells about a single example: the accounts are dp-accounting's."""
 
+import math
 from types import ModuleType
+
+from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["noise_for", "privacy_spent"]
 
@@ -16,8 +19,8 @@ def privacy_spent(noise: float, rate: float, steps: int, delta: float) -> float:
               ModuleNotFoundError without the extra `privacy`.
     Source:   Koskela, Jälkö & Honkela, 2020, arXiv:1906.03049.
     """
-    if not noise > 0:
-        raise ValueError(f"privacy_spent needs a noise above 0: without noise nothing is private, not {noise!r}")
+    if not 0 < noise < math.inf:
+        raise ValueError(f"privacy_spent needs a finite noise above 0, or nothing is private, not {noise!r}")
     _require_setting("privacy_spent", rate, steps, delta)
     accounting = _accounting()
     if steps == 0:
@@ -28,14 +31,14 @@ def privacy_spent(noise: float, rate: float, steps: int, delta: float) -> float:
 def noise_for(epsilon: float, rate: float, steps: int, delta: float) -> float:
     """The least noise multiplier with which so many steps keep to (ε, δ): what `privacy_spent` is the inverse of.
 
-    Raises:   ValueError for an epsilon that is not above 0, else as `privacy_spent`.
+    Raises:   ValueError for an epsilon that is not above 0 or fewer steps than 1, else as `privacy_spent`.
     """
-    if not epsilon > 0:
-        raise ValueError(f"noise_for needs an epsilon above 0, not {epsilon!r}")
-    _require_setting("noise_for", rate, steps, delta)
+    if not 0 < epsilon < math.inf:
+        raise ValueError(f"noise_for needs a finite epsilon above 0, not {epsilon!r}")
+    _require_setting("noise_for", rate, steps, delta, least=1)  # nothing is told in no steps, at any noise
     accounting = _accounting()
     found = accounting.calibrate_dp_mechanism(
-        _accountant, lambda noise: _training(accounting, noise, rate, max(steps, 1)), epsilon, delta, tol=1e-4
+        _accountant, lambda noise: _training(accounting, noise, rate, steps), epsilon, delta, tol=1e-4
     )
     return float(found)
 
@@ -61,10 +64,10 @@ def _accounting() -> ModuleType:
     return dp_accounting
 
 
-def _require_setting(caller: str, rate: float, steps: int, delta: float) -> None:
+def _require_setting(caller: str, rate: float, steps: int, delta: float, least: int = 0) -> None:
     if not 0 < rate <= 1:
         raise ValueError(f"{caller} needs a rate above 0 and at most 1, not {rate!r}")
-    if not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"{caller} needs a whole number of steps, 0 or more, not {steps!r}")
+    if whole_number(steps, least) is None:
+        raise ValueError(f"{caller} needs a whole number of steps, {least} or more, not {steps!r}")
     if not 0 < delta < 1:
         raise ValueError(f"{caller} needs a delta between 0 and 1, not {delta!r}")

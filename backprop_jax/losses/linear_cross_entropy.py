@@ -147,6 +147,13 @@ class LinearCrossEntropy(Layer):
         dhidden = gradients.hidden.reshape(hidden.shape).astype(hidden.dtype)
         return cast_like(gradients.params, params), (dhidden, None) if weights is None else (dhidden, None, None)
 
+    def curvature_weights(self, params: PyTree, x: PyTree, dy: jax.Array) -> jax.Array:
+        """m (...) of each token, such that dy times the loss has the Hessian m (diag(p) - p pᵀ) by the token's logits
+        with their softcap, if z_loss is 0."""
+        inputs = self._require(x)
+        weight, count = self._weigh(inputs, self._precise(params, inputs.hidden))
+        return weight * unreduce(dy, self.reduction, count)
+
     def per_example_form(self) -> "LinearCrossEntropyOfExamples":
         return LinearCrossEntropyOfExamples(self)
 

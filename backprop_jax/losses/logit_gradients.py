@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, over, static
+from backprop_jax.core.example_gradients import ExampleGradients, squares_one_by_one, static
 from backprop_jax.core.layer import PyTree
 from backprop_jax.layers.example_gradients.axes import precise
 from backprop_jax.losses.logit_chunks import Rule, product
@@ -81,12 +81,12 @@ class LogitGradients(ExampleGradients):
 
         return lax.map(lambda own: of_example(*own), (self.tokens, rows))
 
-    def square_sum(self, columns: str | None = None) -> jax.Array:
-        def add(total: jax.Array, own: Tokens) -> tuple[jax.Array, None]:
-            return total + jnp.square(self._sum(jax.tree.map(lambda leaf: leaf[None], own))), None
+    def one(self, number: jax.Array) -> "LogitGradients":
+        tokens, norms = jax.tree.map(lambda leaf: lax.dynamic_slice_in_dim(leaf, number, 1), (self.tokens, self.norms))
+        return replace(self, tokens=tokens, norms=norms)
 
-        nothing = jnp.zeros(self.params["table"].shape, self.tokens.dterms.dtype)
-        return over(columns, lax.scan(add, nothing, self.tokens)[0])
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        return squares_one_by_one(self, columns)
 
     def _sum(self, tokens: Tokens) -> jax.Array:
         rows = tokens.hidden.reshape(-1, tokens.hidden.shape[-1])

@@ -10,6 +10,7 @@ from backprop_jax.combinators import chain, first, scan
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.parts import Part
 from backprop_jax.core.static import Static
 from backprop_jax.initializers import normal
 from backprop_jax.layers import (
@@ -25,6 +26,7 @@ from backprop_jax.layers import (
 )
 from backprop_jax.layers.attention.sequences import sequences_of
 from backprop_jax.models.bert_parts import BertInput, FirstStep, TokenTypes, require_input
+from backprop_jax.models.tied_parts import array_of, no_cotangent_but
 from backprop_jax.models.tied_table import add_lookup
 from backprop_jax.models.transformer_blocks import Recompute, attention_part, feed_forward_part, post_norm_block
 
@@ -82,6 +84,34 @@ class Bert(Layer):
         drows = None if dx is None else dx.tokens
         dembedding = add_lookup(self.embedding, params["embedding"], dtable, residuals.tokens, drows)
         return {"embedding": dembedding, "body": dbody}
+
+    def in_parts(self) -> tuple[Part, ...]:
+        rows = Part(first(self.embedding), "embedding")
+        return Part(TypesTold(self)), rows, Part(self.body, "body", ""), Part(WithoutLengths())
+
+
+@dataclass(frozen=True)
+class TypesTold(Layer):
+    """`BertInput`, with its types if there are none."""
+
+    bert: Bert
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[BertInput, PyTree, PyTree]:
+        return require_input(self.bert, x), state, ()
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        return (), BertInput(None, None, None)
+
+
+@dataclass(frozen=True)
+class WithoutLengths(Layer):
+    """The array of `Padded`; an array itself."""
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[jax.Array, PyTree, PyTree]:
+        return array_of(x), state, Static(jax.tree.structure(x))
+
+    def backward(self, params: PyTree, residuals: Static, dy: jax.Array) -> tuple[PyTree, PyTree]:
+        return (), no_cotangent_but(residuals, dy)
 
 
 def bert(

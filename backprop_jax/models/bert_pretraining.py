@@ -1,25 +1,32 @@
 """BERT with the heads that it is pre-trained with: what word is hidden, does the second text follow?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.combinators import chain
+from backprop_jax.combinators import chain, first
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import add, cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.parts import Part
+from backprop_jax.core.static import Static
 from backprop_jax.data.text.pretraining.masking import HiddenWords
 from backprop_jax.initializers import normal
-from backprop_jax.layers import GELU, Dense, LayerNorm
+from backprop_jax.layers import GELU, Dense, Embedding, LayerNorm
 from backprop_jax.layers.example_gradients import Outer, Rows
 from backprop_jax.losses import CrossEntropy, LinearCrossEntropy
-from backprop_jax.models.bert import EPS, Bert, pooler
+from backprop_jax.models.bert import EPS, Bert, TypesTold, pooler
 from backprop_jax.models.bert_parts import BertInput, StepsAt
+from backprop_jax.models.tied_parts import TiedLookup, array_of, no_cotangent_but
 from backprop_jax.models.tied_table import given, total
 
 __all__ = ["BertPreTraining", "BertPreTrainingLoss", "PreTrainingOutput", "bert_pretraining"]
+
+
+HEADS_WITH_STATE = ("words", "pooler", "follows")
+HEADS = (*HEADS_WITH_STATE, "b")
 
 
 class PreTrainingOutput(NamedTuple):
@@ -134,6 +141,14 @@ class BertPreTraining(Layer):
             "follows": dfollowing,
         }
 
+    def in_parts(self) -> tuple[Part, ...]:
+        heads = Part(Heads(replace(self, bert=Given(self.bert.embedding))), HEADS, HEADS_WITH_STATE)
+        return Part(TypesTold(self.bert)), *self.parts_of_bert(alone=True), heads
+
+    def parts_of_bert(self, alone: bool = False) -> tuple[Part, ...]:
+        lookup = Part(TiedLookup(self.bert.embedding, alone), "bert/embedding")
+        return lookup, Part(first(self.bert.body), "bert/body", "bert")
+
 
 def bert_pretraining(encoder: Bert) -> BertPreTraining:
     """The model that pre-trains this encoder.
@@ -197,6 +212,58 @@ class BertPreTrainingLoss(Layer):
         dtied, (dfeatures, _) = self.loss.backward(_tied(params), residuals.words, dy)
         dparams = self.layer.backward_from_heads(params, residuals.heads, dfeatures, dtied, dlogits)
         return dparams, (BertInput(None, None, None), None, None)
+
+    def in_parts(self) -> tuple[Part, ...]:
+        given = replace(self, layer=replace(self.layer, bert=Given(self.layer.bert.embedding)))
+        told = Part(first(TypesTold(self.layer.bert)))
+        return told, *self.layer.parts_of_bert(), Part(Heads(given), HEADS, HEADS_WITH_STATE)
+
+
+@dataclass(frozen=True)
+class Given(Layer):
+    """In the place of a `Bert` whose output is there already: that is the input, and the table all its parameters."""
+
+    embedding: Embedding
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        return x, state, ()
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        raise NotImplementedError("a Given is asked for backward_onto alone")
+
+    def backward_onto(self, params: PyTree, residuals: PyTree, dy: PyTree, dtable: PyTree) -> PyTree:
+        return dy, dtable
+
+
+@dataclass(frozen=True)
+class Heads(Layer):
+    """All of a pre-training but the encoder.
+
+    Shapes:   (x, table, *others), x being what the encoder gives -> what the layer gives of x and others.
+    Params, state: those of the layer, but the encoder's.   Saves: what the layer saves, and the table.
+    Backward: that of the layer
+    """
+
+    layer: Layer  # a `BertPreTraining` on `Given`, or the loss of one
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        x, table, *others = x
+        inputs = (array_of(x), *others) if others else array_of(x)
+        y, state, residuals = self.layer.forward(_with_table(params, table), state | {"bert": ()}, inputs)
+        state = {name: state[name] for name in HEADS_WITH_STATE}
+        return y, state, (residuals, table, Static((jax.tree.structure(x), len(others))))
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        residuals, table, static = residuals
+        structure, others = static.value
+        dparams, _ = self.layer.backward(_with_table(params, table), residuals, dy)
+        dx, dtable = dparams["bert"]
+        dx = None if dx is None else no_cotangent_but(Static(structure), dx)
+        return {name: dparams[name] for name in HEADS}, (dx, dtable, *[None] * others)
+
+
+def _with_table(params: PyTree, table: jax.Array) -> PyTree:
+    return params | {"bert": {"embedding": {"table": table}}}
 
 
 def _tied(params: PyTree) -> PyTree:

@@ -6,13 +6,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from backprop_jax.combinators import first
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.parts import Part
 from backprop_jax.core.static import Static
 from backprop_jax.layers import Embedding, Padded
 from backprop_jax.layers.example_gradients import Outer
 from backprop_jax.losses import LinearCrossEntropy
+from backprop_jax.models.tied_parts import TiedLogits, TiedLoss
 from backprop_jax.models.tied_table import add_lookup, given, require_tied_loss, total
 
 __all__ = ["EncoderDecoder", "EncoderDecoderLoss"]
@@ -96,35 +99,72 @@ class EncoderDecoder(Layer):
         ddecoder, dx = pull(self.decoder, params["decoder"], body.decoder, (dhidden, None))
         drows, dmemory = (None, None) if dx is None else dx
         dencoder, dsource = pull(self.encoder, params["encoder"], body.encoder, dmemory)
-        dsource = None if dsource is None else dsource.x
-        dtable = add_lookup(self.embedding, params["embedding"], dtable, body.inputs, self._scaled(drows))["table"]
-        source = self.source_embedding or self.embedding
-        dsource = add_lookup(
-            source,
+        dlookups = self.backward_of_lookups(params, body.source, body.inputs, dsource, drows, dtable)
+        return {"encoder": dencoder, "decoder": ddecoder, **dlookups}
+
+    def lookups(
+        self, params: PyTree, source: jax.Array, lengths: jax.Array | None, inputs: jax.Array
+    ) -> tuple[Padded, jax.Array]:
+        """What the encoder and the decoder read."""
+        source_rows = self._scale * self._source_rows(params, source)
+        return Padded(source_rows, lengths), self._scale * self._rows(params, inputs)
+
+    def backward_of_lookups(
+        self,
+        params: PyTree,
+        source: jax.Array,
+        inputs: jax.Array,
+        dsource: Padded | None,
+        drows: jax.Array | None,
+        dtable: PyTree,
+    ) -> PyTree:
+        """The cotangents of the embeddings, given that of the table as the last matrix."""
+        dtable = add_lookup(self.embedding, params["embedding"], dtable, inputs, self._scaled(drows))["table"]
+        dsource_table = add_lookup(
+            self.source_embedding or self.embedding,
             params[self._source_name],
             dtable if self.source_embedding is None else None,
-            body.source,
-            self._scaled(dsource),
+            source,
+            None if dsource is None else self._scaled(dsource.x),
         )
-        return {"encoder": dencoder, "decoder": ddecoder, "embedding": {"table": dtable}, self._source_name: dsource}
+        return {"embedding": {"table": dtable}, self._source_name: dsource_table}
 
     def encode(
         self, params: PyTree, state: PyTree, source: jax.Array, lengths: jax.Array | None
     ) -> tuple[Padded, PyTree, PyTree]:
         """The memory of a source, the new state and the residuals of the encoder."""
-        rows, _, _ = (self.source_embedding or self.embedding).forward(params[self._source_name], (), source)
+        rows = self._source_rows(params, source)
         return self.encoder.forward(params["encoder"], state, Padded(self._scale * rows, lengths))
 
     def decode(
         self, params: PyTree, state: PyTree, inputs: jax.Array, memory: Padded
     ) -> tuple[jax.Array, PyTree, PyTree]:
         """`hidden` of the inputs, the new state and the residuals of the decoder."""
-        rows, _, _ = self.embedding.forward(params["embedding"], (), inputs)
+        rows = self._rows(params, inputs)
         (hidden, _), state, residuals = self.decoder.forward(params["decoder"], state, (self._scale * rows, memory))
         return hidden, state, residuals
 
     def logits(self, params: PyTree, hidden: jax.Array) -> jax.Array:
         return hidden @ params["embedding"]["table"].T
+
+    def in_parts(self) -> tuple[Part, ...]:
+        return self.parts_under(TiedLogits())
+
+    def parts_under(self, head: Layer) -> tuple[Part, ...]:
+        tables = tuple(dict.fromkeys(("embedding", self._source_name)))
+        return (
+            Part(TiedLookups(self), tables),
+            Part(first(self.encoder), "encoder", "encoder"),
+            Part(ToDecoder()),
+            Part(first(self.decoder), "decoder", "decoder"),
+            Part(head),
+        )
+
+    def _rows(self, params: PyTree, inputs: jax.Array) -> jax.Array:
+        return self.embedding.forward(params["embedding"], (), inputs)[0]
+
+    def _source_rows(self, params: PyTree, source: jax.Array) -> jax.Array:
+        return (self.source_embedding or self.embedding).forward(params[self._source_name], (), source)[0]
 
     @property
     def _source_name(self) -> str:
@@ -180,3 +220,41 @@ class EncoderDecoderLoss(Layer):
         dhidden, *_ = dx
         dparams = self.layer.backward_from_hidden(params, residuals.body, dhidden, dhead["table"])
         return dparams, structure.value.unflatten([None] * structure.value.num_leaves)
+
+    def in_parts(self) -> tuple[Part, ...]:
+        return self.layer.parts_under(TiedLoss(self.loss))
+
+
+@dataclass(frozen=True)
+class TiedLookups(Layer):
+    """The lookups of an `EncoderDecoder`, and the table of its logits.
+
+    Shapes:   (source, lengths, inputs, *others) -> (what the encoder reads, what the decoder reads, table, *others).
+    Params:   a dict: those of "embedding", and of "source_embedding" if there is one.   Saves: the tokens.
+    Backward: dtable = that of the table that went along, to which those of the rows are added in their places
+    """
+
+    model: EncoderDecoder
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        source, lengths, inputs, *others = x
+        read = self.model.lookups(params, source, lengths, inputs)
+        return (*read, params["embedding"]["table"], *others), state, (source, inputs, Static(len(x)))
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        (source, inputs, width), (dsource, drows, dtable, *_) = residuals, dy
+        dparams = self.model.backward_of_lookups(params, source, inputs, dsource, drows, dtable)
+        return dparams, (None,) * width.value
+
+
+@dataclass(frozen=True)
+class ToDecoder(Layer):
+    """(memory, x, *others) -> ((x, memory), *others)."""
+
+    def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+        memory, rows, *others = x
+        return ((rows, memory), *others), state, ()
+
+    def backward(self, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:
+        (drows, dmemory), *dothers = dy
+        return (), (dmemory, drows, *dothers)

@@ -5,13 +5,16 @@ from typing import NamedTuple
 
 import jax
 
+from backprop_jax.combinators import first
 from backprop_jax.core.checks import require_components
 from backprop_jax.core.cotangents import pull
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.parts import Part
 from backprop_jax.layers import Embedding
 from backprop_jax.layers.attention.sequences import sequences_of, with_sequences
 from backprop_jax.layers.example_gradients import Outer
 from backprop_jax.losses import LinearCrossEntropy
+from backprop_jax.models.tied_parts import TiedLogits, TiedLookup, TiedLoss
 from backprop_jax.models.tied_table import add_lookup, require_tied_loss, total
 
 __all__ = ["LanguageModel", "LanguageModelLoss"]
@@ -78,6 +81,13 @@ class LanguageModel(Layer):
             "body": dbody,
         }
 
+    def in_parts(self) -> tuple[Part, ...]:
+        return self.parts_under(TiedLogits(), alone=True)
+
+    def parts_under(self, head: Layer, alone: bool = False) -> tuple[Part, ...]:
+        lookup = TiedLookup(self.embedding, alone)
+        return Part(lookup, "embedding"), Part(first(self.body), "body", ""), Part(head)
+
 
 @dataclass(frozen=True)
 class LanguageModelLoss(Layer):
@@ -119,6 +129,9 @@ class LanguageModelLoss(Layer):
         dhidden, *others = dx
         dparams = self.layer.backward_from_hidden(params, tokens, body, dhidden, dhead["table"])
         return dparams, (_no_cotangent(tokens), *others)
+
+    def in_parts(self) -> tuple[Part, ...]:
+        return self.layer.parts_under(TiedLoss(self.loss))
 
 
 def _like(x: PyTree, array: jax.Array) -> PyTree:

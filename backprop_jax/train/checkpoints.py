@@ -194,9 +194,8 @@ def _checksums(tree: PyTree) -> dict[str, str]:
     return {path: f"{_form(leaf)} {zlib.crc32(_bytes(leaf)):08x}" for path, leaf in _by_path(tree).items()}
 
 
-def _bytes(leaf: Any) -> memoryview:
-    array = np.ascontiguousarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
-    return memoryview(array.reshape(-1).view(np.uint8))
+def _bytes(leaf: Any) -> Any:
+    return np.ascontiguousarray(jax.random.key_data(leaf) if is_key(leaf) else leaf).reshape(-1).view(np.uint8)
 
 
 def _form(leaf: Any) -> str:

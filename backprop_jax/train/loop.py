@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.train.guarded_step import GuardedSteps, is_finite
 from backprop_jax.train.interrupt import catch_interrupt
 from backprop_jax.train.step import Training
 
@@ -52,7 +53,7 @@ class Fit(NamedTuple, Generic[Row]):
 
 
 def run_epochs(
-    step: Callable[..., tuple[Training, Any]],
+    take: GuardedSteps,
     training: Training,
     begin: Callable[[int, Training], tuple[Training, Iterable[tuple]]],
     measure: Callable[[Training, Pass], Row],
@@ -64,14 +65,15 @@ def run_epochs(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit[Row]:
     """Train for some epochs: `begin(epoch, training)` gives what the epoch starts from, and the inputs of each step
-    `(training, *inputs) -> (training, (loss, norms))`; `measure` makes the history's row of an epoch. `steps` is how
-    many there are in all epochs together.
+    that `take` is to take; `measure` makes the history's row of an epoch. `steps` is how many there are in all epochs
+    together.
 
     Ctrl-C, or a KeyboardInterrupt from a callback, ends it after the step in hand: the result holds all that was
     learned, with `interrupted` set and without a row for the unfinished epoch.
 
-    Raises:   FloatingPointError as soon as the loss is seen to be NaN or infinite, and where an epoch or an interrupt
-              leaves such parameters: neither a callback nor the result ever has them.
+    Raises:   FloatingPointError, that names the layer, as soon as a step's loss or gradient is seen to be NaN or
+              infinite; and where an epoch or an interrupt leaves such parameters: neither a callback nor the result
+              ever has them.
     """
     history: list[Row] = []
     taken = 0
@@ -85,21 +87,23 @@ def run_epochs(
                 interrupt.requested = True
 
         for epoch in range(1, epochs + 1):
-            watched, looked = [], 0
+            watched = []
             speed = _Speed(items_per_step, first_compiles=epoch == 1)
             training, inputs_of_steps = begin(epoch, training)
             for inputs in inputs_of_steps:
                 taken += 1
-                training, outcome = step(training, *inputs)
-                watched.append(outcome)
+                training, outcome = take(training, inputs)
                 speed.count(outcome)
-                if len(watched) - looked >= speed.steps_to_look:
-                    loss, looked = finite(outcome[0], taken), len(watched)
-                    tell(on_progress, Progress(epoch, epochs, taken, steps, loss, speed.now()))
+                if take.since_look >= speed.steps_to_look:
+                    training, outcomes = take.look(training, taken)
+                    watched += outcomes
+                    tell(on_progress, Progress(epoch, epochs, taken, steps, float(watched[-1][0]), speed.now()))
                 if interrupt.requested:
+                    training, _ = take.look(training, taken)
                     _require_finite(training.params, taken)
                     return Fit(training, tuple(history), interrupted=True)
-            finite(watched[-1][0], taken)
+            training, outcomes = take.look(training, taken)
+            watched += outcomes
             _require_finite(training.params, taken)
             items_per_second = speed.now()
             loss, norms = jax.tree.map(lambda *steps: float(np.mean(steps)), *jax.device_get(watched))
@@ -119,7 +123,7 @@ def finite(loss: jax.Array | float, step: int) -> float:
 
 def _require_finite(params: PyTree, step: int) -> None:
     """A loss tells of the parameters before its step, and not of all: a row of an embedding may not be read."""
-    if not all(np.isfinite(leaf).all() for leaf in map(np.asarray, jax.tree.leaves(params))):
+    if not is_finite(params):
         raise FloatingPointError(
             f"parameters became NaN or infinite by step {step}: it diverged, lower the learning rate"
         )

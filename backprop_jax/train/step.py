@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
@@ -12,6 +14,7 @@ from backprop_jax.core.rewrite import eval_mode
 from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.optim import apply_updates
 from backprop_jax.optim.combining import update_with_extra
+from backprop_jax.optim.wrappers.state_types import keep_types, where
 
 __all__ = ["Training", "make_evaluation", "make_step", "start"]
 
@@ -44,6 +47,7 @@ def make_step(
     watch: Callable[[PyTree], PyTree] | None = None,
     differentiate: Callable[[Layer], Callable] = value_and_grad,
     augment: Augmentation | None = None,
+    extra: Callable[[PyTree, PyTree, PyTree, jax.Array | None], dict[str, Any]] | None = None,
 ) -> Callable[..., tuple[Training, Any]]:
     """The compiled step `(training, batch) -> (training, loss)`, or `(training, (loss, watch(gradient)))` with `watch`.
 
@@ -52,21 +56,28 @@ def make_step(
     reason. The optimizer also gets `value`, `grad` and `value_fn`, the loss of this batch as a function of the
     parameters. `differentiate` stands in for `value_and_grad`, to compare with another way to the gradient.
 
-    With `augment` the step is `(training, (x, y), key) -> ...`, and trains on `augment(key, x, y)`.
+    With `augment` the step is `(training, (x, y), key) -> ...`, and trains on `augment(key, x, y)`. What
+    `extra(params, state, batch, key)` gives the optimizer gets too, such as `harvest.GiveCurvature(objective)`; key is
+    that of the step, or None.
+
+    Called with `healthy`, a bool array, the step gives `(training, (outcome, healthy))`, and changes nothing unless
+    that is true and the loss and all that `watch` tells are finite; the flag given back is whether they were.
     """
-    return partial(_step, objective, optimizer, watch, differentiate, augment)
+    return partial(_step, objective, optimizer, watch, differentiate, augment, extra)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), donate_argnums=5)
+@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
 def _step(
     objective: Layer,
     optimizer: Any,
     watch: Any,
     differentiate: Any,
     augment: Augmentation | None,
+    give: Any,
     training: Training,
     batch: PyTree,
     key: jax.Array | None = None,
+    healthy: jax.Array | None = None,
 ) -> tuple[Training, Any]:
     if augment is not None:
         if key is None:
@@ -76,9 +87,22 @@ def _step(
     (loss, state), gradient = differentiate(objective)(params, state, batch)
     # What line searches, Polyak's step size and schedules that watch the loss ask for; the others ignore it.
     extra = {"value": loss, "grad": gradient, "value_fn": lambda at: objective.forward(at, training.state, batch)[0]}
-    updates, optimizer_state = update_with_extra(optimizer, gradient, optimizer_state, params, extra)
-    training = Training(apply_updates(params, updates), state, optimizer_state)
-    return training, loss if watch is None else (loss, watch(gradient))
+    if give is not None:
+        extra |= give(params, training.state, batch, None if key is None else jax.random.fold_in(key, 1))
+    outcome = loss if watch is None else (loss, watch(gradient))
+
+    def update() -> tuple[PyTree, PyTree]:
+        updates, new_state = update_with_extra(optimizer, gradient, optimizer_state, params, extra)
+        return apply_updates(params, updates), new_state
+
+    if healthy is None:
+        new_params, optimizer_state = update()
+        return Training(new_params, state, optimizer_state), outcome
+    healthy &= jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outcome)]))
+    # Under a condition, for a choice between old and new numbers would read and write them all once more.
+    old = params, optimizer_state
+    params, optimizer_state = lax.cond(healthy, lambda: keep_types(update(), old), lambda: old)
+    return Training(params, where(healthy, state, training.state), optimizer_state), (outcome, healthy)
 
 
 def make_evaluation(model: Layer) -> Callable[[PyTree, PyTree, PyTree], PyTree]:

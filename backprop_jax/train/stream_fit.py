@@ -1,5 +1,6 @@
 """The training of a language model: a text read in order, side by side in rows, the state going from batch to batch."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ from backprop_jax.core.layer import PyTree, output_like
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import stream_batches
 from backprop_jax.data.text.token_check import require_tokens
-from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
+from backprop_jax.train.gradient_norms import in_model_order
+from backprop_jax.train.guarded_step import GuardedSteps
 from backprop_jax.train.held_out import new_state, stream_loss
 from backprop_jax.train.loop import Fit, Pass, Progress, finite, run_epochs
-from backprop_jax.train.step import GradientTransform, Training, make_step
+from backprop_jax.train.step import GradientTransform, Training
 
 __all__ = ["StreamEpoch", "fit_stream"]
 
@@ -40,6 +42,7 @@ def fit_stream(
     batch_size: int,
     steps: int,
     seed: int = 0,
+    replay: str | os.PathLike | None = None,
     on_epoch: Callable[[StreamEpoch, PyTree], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit[StreamEpoch]:
@@ -51,7 +54,7 @@ def fit_stream(
     starts from a new state too. `training` comes from `start`, and its buffers are donated.
 
     `on_epoch` is called after each epoch with its row and the parameters, to be copied if they are kept: the next step
-    takes their buffers. `on_progress`, Ctrl-C and what is raised are as in `fit`.
+    takes their buffers. `on_progress`, `replay`, Ctrl-C and what is raised are as in `fit`.
 
     Shapes:   train, validation (N,) integer.
     Raises:   ValueError if the text is too short for one batch, that for validation has fewer than two tokens, or a
@@ -84,7 +87,7 @@ def fit_stream(
         )
 
     return run_epochs(
-        make_step(objective, optimizer, watch=gradient_norms),
+        GuardedSteps(objective, optimizer, replay=replay),
         training,
         begin,
         measure,

@@ -1,5 +1,6 @@
 """The training of a transformer that writes: pieces from anywhere in a text, no state between them."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -9,10 +10,11 @@ from backprop_jax.core.layer import PyTree
 from backprop_jax.data import random_windows, stream_batches
 from backprop_jax.data.text.token_check import require_tokens
 from backprop_jax.models import LanguageModelLoss
-from backprop_jax.train.gradient_norms import gradient_norms, in_model_order
+from backprop_jax.train.gradient_norms import in_model_order
+from backprop_jax.train.guarded_step import GuardedSteps
 from backprop_jax.train.held_out import window_loss
 from backprop_jax.train.loop import Fit, Pass, Progress, finite, run_epochs
-from backprop_jax.train.step import GradientTransform, Training, make_step
+from backprop_jax.train.step import GradientTransform, Training
 from backprop_jax.train.stream_fit import StreamEpoch
 
 __all__ = ["fit_windows"]
@@ -30,6 +32,7 @@ def fit_windows(
     batch_size: int,
     length: int,
     seed: int = 0,
+    replay: str | os.PathLike | None = None,
     on_round: Callable[[StreamEpoch, PyTree], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Fit[StreamEpoch]:
@@ -40,7 +43,7 @@ def fit_windows(
     of the history. `training` comes from `start`, and its buffers are donated.
 
     `on_round` is called after each stretch with its row and the parameters, to be copied if they are kept: the next
-    step takes their buffers. `on_progress`, Ctrl-C and what is raised are as in `fit`.
+    step takes their buffers. `on_progress`, `replay`, Ctrl-C and what is raised are as in `fit`.
 
     Shapes:   train, validation (N,) integer.
     Raises:   ValueError if the text is too short for one window, that for validation has fewer than two tokens, a token
@@ -67,7 +70,7 @@ def fit_windows(
         )
 
     return run_epochs(
-        make_step(objective, optimizer, watch=gradient_norms),
+        GuardedSteps(objective, optimizer, replay=replay),
         training,
         begin,
         measure,

@@ -154,8 +154,12 @@ def test_data_with_nan_are_refused(capsys: pytest.CaptureFixture[str], monkeypat
 
 def test_divergence_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*LINEAR, "--optimizer", "sgd", "--learning-rate", "1e38", "--out", str(tmp_path)]) == 1
-    assert "it diverged, lower the learning rate" in refusal(capsys)
-    assert not list(tmp_path.iterdir())
+    told, file = refusal(capsys), tmp_path / "replay.safetensors"
+    assert "it diverged, lower the learning rate; first not finite: loss, forward: " in told
+    assert told.endswith(f"see it again by: backprop-jax replay {file}\n")
+    assert list(tmp_path.iterdir()) == [file]
+    assert main(["replay", str(file)]) == 0
+    assert "first not finite: loss, forward: " in capsys.readouterr().out
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:

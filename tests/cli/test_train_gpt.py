@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from backprop_jax import data, models
 from backprop_jax.cli import main, text_job
 from backprop_jax.cli.text_model import load_writer
-from backprop_jax.files.tensors import read_metadata
+from backprop_jax.files.tensors import read_metadata, write_tensors
 
 FOX = "the quick brown fox jumps over the lazy dog. " * 24
 TINY = ["--width", "16", "--heads", "2", "--layers", "1", "--length", "256", "--batch-size", "1", "--dropout", "0"]
@@ -102,6 +103,19 @@ def test_parameters_of_another_network_are_refused(
     assert main(["train", "text", "--data", str(text), "--params", str(params)]) == 2
     assert "is of a network without --cell, not --cell lstm" in capsys.readouterr().err
     assert main(flags_of(text, *free)) == 0
+
+
+def test_a_step_that_goes_wrong_names_the_layer_and_is_written(
+    trained: tuple[Path, str], text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params, sick, file = trained[0] / "params.safetensors", tmp_path / "sick", tmp_path / "replay.safetensors"
+    tensors = load_file(params)
+    tensors["embedding/table"][:, 3] = np.nan
+    write_tensors(sick, tensors, read_metadata(params))
+    assert main(flags_of(text, "--steps", "61", "--rounds", "3", "--params", str(sick), "--out", str(tmp_path))) == 1
+    told = capsys.readouterr().err
+    assert "the loss became nan at step 1: " in told and "first not finite: embedding, forward: " in told
+    assert told.endswith(f"backprop-jax replay {file}\n") and told.count("\n") == 1 and file.exists()
 
 
 def test_control_c_leaves_a_model(

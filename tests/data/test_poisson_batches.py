@@ -40,5 +40,8 @@ def test_bad_settings_are_refused_at_the_call() -> None:
             poisson_batches(EXAMPLES, rate, 1, 0)
     with pytest.raises(ValueError, match="0 steps or more, not -3"):
         poisson_batches(EXAMPLES, 0.1, -3, 0)
+    for capacity in (0, -1, 2.5):
+        with pytest.raises(ValueError, match=f"capacity of 1 row or more, not {capacity}"):
+            poisson_batches(EXAMPLES, 0.1, 1, 0, capacity)  # pyright: ignore[reportArgumentType]
     with pytest.raises(OverflowError, match=r"drew \d+ examples at step 0, and capacity is 3"):
         next(poisson_batches(EXAMPLES, 0.5, 1, 0, capacity=3))

@@ -62,6 +62,19 @@ def test_angles_and_alignment(found) -> None:
     np.testing.assert_allclose(along, rows @ flat_direction, rtol=1e-4, atol=1e-5)
 
 
+def test_without_noise_or_signal_ratios_have_their_limits() -> None:
+    """Two examples with the same gradient: 1 of one weight, 0 of the other."""
+    model = bp.parallel(agreed=bp.Dense(1, use_bias=False), dead=bp.Dense(1, use_bias=False))
+    objective = bp.chain(model, bp.from_function(lambda y: sum(part[:, 0] for part in y.values())))
+    params, state = objective.init(jax.random.key(0), batch := {"agreed": jnp.ones((2, 1)), "dead": jnp.zeros((2, 1))})
+    _, statistics = gradient_statistics(objective)(params, state, batch)
+    ratios = statistics.signal_to_noise[0]
+    assert ratios["agreed"]["w"] == np.inf and ratios["dead"]["w"] == 0
+    assert statistics.variance == 0 == statistics.noise_scale and statistics.square_norm == 1
+    _, statistics = gradient_statistics(objective)(params, state, jax.tree.map(jnp.zeros_like, batch))
+    assert statistics.noise_scale == 0 and not np.any(statistics.norms)
+
+
 def test_alike_examples_have_no_variance_and_one_example_is_refused(found) -> None:
     _, _, begun = found
     params, state = begun

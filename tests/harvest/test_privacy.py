@@ -46,8 +46,15 @@ def test_bad_settings_and_a_missing_package_are_named(monkeypatch: pytest.Monkey
     ):
         with pytest.raises(ValueError, match=message):
             privacy_spent(*wrong)
-    with pytest.raises(ValueError, match="epsilon above 0, not -1"):
-        noise_for(-1.0, 0.1, 1, 1e-5)
+    for wrong, message in (
+        ((-1.0, 0.1, 1, 1e-5), "epsilon above 0, not -1"),
+        ((float("inf"), 0.1, 1, 1e-5), "finite epsilon above 0, not inf"),
+        ((1.0, 0.1, 0, 1e-5), "steps, 1 or more, not 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            noise_for(*wrong)
+    with pytest.raises(ValueError, match=r"whole number of steps, 1 or more, not 1\.5"):
+        noise_for(1.0, 0.1, 1.5, 1e-5)  # pyright: ignore[reportArgumentType]
     monkeypatch.setitem(sys.modules, "dp_accounting", None)
     with pytest.raises(ModuleNotFoundError, match=r"dp-accounting.*pip install 'backprop-jax\[privacy\]'"):
         privacy_spent(1.0, 0.1, 1, 1e-5)

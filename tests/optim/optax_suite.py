@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
     files = [part for part in arguments if part.endswith("_test.py")] or FILES
     rest = [part for part in arguments if part not in files]
     # Loaded as a plugin, so that it acts in the worker processes of pytest-xdist too.
-    plugins = ["-p", "tests.optim.optax_suite", "-p", "no:cacheprovider"]
+    plugins = ["-p", "tests.conftest", "-p", "tests.optim.optax_suite", "-p", "no:cacheprovider"]
     return pytest.main(["-q", *plugins, *(str(root / file) for file in files), *rest])
 
 

@@ -1,5 +1,7 @@
 import os
 import signal
+from itertools import islice
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import pytest
 import backprop_jax as bp
 from backprop_jax.data import Examples, batches
 from backprop_jax.data.augmentation import compose, cutout, random_flip, soft_labels
+from backprop_jax.harvest import read_replay
 from backprop_jax.train import Epoch, Fit, Progress, evaluate, fit, gradient_norms, make_step, start
 from backprop_jax.train.step import _step
 from tests.train.tiny import BATCH_SIZE, OBJECTIVE, OPTIMIZER, clouds, fresh
@@ -71,13 +74,13 @@ def augmented(seed: int = 0) -> Fit:
 
 def test_augmentation_draws_from_the_seed_and_the_step_alone() -> None:
     result = augmented()
-    compiled = _step._cache_size()
     training, step, taken = fresh(), make_step(OBJECTIVE, OPTIMIZER, gradient_norms, augment=AUGMENT), 0
     for epoch in (1, 2):
         for batch in batches(IMAGES, BATCH_SIZE, (0, epoch)):
             taken += 1
             training, _ = step(training, batch, jax.random.fold_in(jax.random.key(0), taken))
     jax.tree.map(np.testing.assert_array_equal, result.training.params, training.params)
+    compiled = _step._cache_size()
     assert without_speed(augmented().history) == without_speed(result.history)
     assert without_speed(augmented(seed=1).history) != without_speed(result.history)
     assert _step._cache_size() == compiled
@@ -133,12 +136,28 @@ def test_an_interrupt_between_epochs_keeps_the_epoch() -> None:
     assert len(result.history) == 1
 
 
-def test_divergence_is_an_error() -> None:
-    optimizer = bp.optim.sgd(1e30)
-    batch = DATA.train.x[:BATCH_SIZE], DATA.train.y[:BATCH_SIZE]
+def test_divergence_is_an_error_that_names_the_layer(tmp_path: Path) -> None:
+    """The first step makes parameters of the size of 1e29, whose products overflow in the second."""
+    optimizer, file = bp.optim.sgd(1e30), tmp_path / "step"
+    batch = IMAGES.x[:BATCH_SIZE], IMAGES.y[:BATCH_SIZE]
     training = start(OBJECTIVE, optimizer, jax.random.key(0), batch)
-    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) by step \d+"):
-        fit(OBJECTIVE, optimizer, training, DATA.train, DATA.validation, epochs=2, batch_size=BATCH_SIZE)
+    with pytest.raises(FloatingPointError, match=r"the loss became nan at step 2: .*not finite: 4, forward"):
+        fit(
+            OBJECTIVE,
+            optimizer,
+            training,
+            IMAGES,
+            IMAGES,
+            epochs=2,
+            batch_size=BATCH_SIZE,
+            augment=compose(random_flip(1.0)),
+            replay=file,
+        )
+    ((x, y),) = islice(batches(IMAGES, BATCH_SIZE, (0, 1)), 1, 2)
+    step = read_replay(file)
+    np.testing.assert_array_equal(step.batch[0], x[:, :, ::-1])
+    np.testing.assert_array_equal(step.batch[1], y)
+    assert step.objective == OBJECTIVE and 1e28 < np.abs(step.params[1]["w"]).max() < np.inf
 
 
 def test_an_interrupt_does_not_hide_divergence() -> None:

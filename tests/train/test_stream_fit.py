@@ -1,5 +1,6 @@
 import os
 import signal
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import backprop_jax as bp
 from backprop_jax.data import stream_batches
+from backprop_jax.harvest import read_replay
 from backprop_jax.models import char_lm
 from backprop_jax.train import Fit, Progress, StreamEpoch, fit_stream, make_step, start
 
@@ -43,6 +45,17 @@ def test_the_state_goes_from_batch_to_batch_and_is_new_in_each_pass() -> None:
     )
     assert [(row.epoch, row.step) for row in result.history] == [(1, 3), (2, 6)]
     assert list(result.history[0].gradient_norms) == ["embedding", "recurrent1", "readout"]
+
+
+def test_a_step_that_goes_wrong_names_the_layer_and_is_written(tmp_path: Path) -> None:
+    training, file = fresh(), tmp_path / "step"
+    training.params["readout"]["b"] = training.params["readout"]["b"].at[1].set(np.nan)
+    sizes = {"epochs": 1, "batch_size": ROWS, "steps": STEPS}
+    with pytest.raises(FloatingPointError, match=r"the loss became nan at step 1: .*not finite: readout, forward"):
+        fit_stream(OBJECTIVE, OPTIMIZER, training, TEXT, HELD_OUT, replay=file, **sizes)
+    step = read_replay(file)
+    assert step.objective == OBJECTIVE and np.isnan(step.params["readout"]["b"]).sum() == 1
+    np.testing.assert_array_equal(step.batch[0], TEXT[:-1].reshape(ROWS, -1)[:, :STEPS])
 
 
 def test_a_longer_text_is_cut_elsewhere_in_each_pass_by_the_seed() -> None:

@@ -1,6 +1,7 @@
 import os
 import signal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 
 import backprop_jax as bp
 from backprop_jax.data import random_windows
+from backprop_jax.harvest import read_replay
 from backprop_jax.models import LanguageModelLoss, gpt
 from backprop_jax.train import Fit, Progress, StreamEpoch, fit_windows, make_step, start, window_loss
 
@@ -44,6 +46,18 @@ def test_it_takes_the_steps_in_rounds_on_windows_by_the_seed() -> None:
     for row, params in seen:
         assert row.validation_loss == window_loss(OBJECTIVE, params, HELD_OUT, LENGTH)
     assert {"embedding", "body/h/attn/mix/c_proj"} <= set(result.history[0].gradient_norms)
+
+
+def test_a_step_that_goes_wrong_names_the_layer_and_is_written(tmp_path: Path) -> None:
+    training, file = fresh(), tmp_path / "step"
+    scale = training.params["body"]["ln_f"]["scale"]
+    training.params["body"]["ln_f"]["scale"] = scale.at[2].set(np.inf)
+    sizes = {"steps": 3, "rounds": 1, "batch_size": ROWS, "length": LENGTH, "seed": 5}
+    with pytest.raises(FloatingPointError, match=r"the loss became nan at step 1: .*not finite: body/ln_f, forward"):
+        fit_windows(OBJECTIVE, OPTIMIZER, training, TEXT, HELD_OUT, replay=file, **sizes)
+    step = read_replay(file)
+    assert step.objective == OBJECTIVE and np.isinf(step.params["body"]["ln_f"]["scale"][2])
+    jax.tree.map(np.testing.assert_array_equal, step.batch, next(random_windows(TEXT, ROWS, LENGTH, 5)))
 
 
 def test_it_learns() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.cotangents import pull
+from backprop_jax.core.cotangents import cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.curvature.loss_roots import loss_root, require_likelihood, require_supervised
-from backprop_jax.harvest.per_example import per_example
+from backprop_jax.harvest.curvature.told_apart import told_apart
+from backprop_jax.harvest.per_example import example_gradients, per_example
 
-__all__ = ["COLUMNS", "Harvest", "harvest_columns"]
+__all__ = ["COLUMNS", "Harvest", "harvest_columns", "of_the_data"]
 
 HOW = ("exact", "sampled", "empirical")
 COLUMNS = "columns"  # the name of their axis
@@ -33,41 +33,40 @@ def harvest_columns(
     if not isinstance(samples, int) or samples < 1:
         raise ValueError(f"{name} needs a whole number of samples, 1 or more, not {samples!r}")
     if how == "empirical":
-        return _of_the_data(per_example(objective), finish)
-    supervised = require_supervised(objective, f"{name} with how={how!r}")
-    loss, model = supervised.loss, per_example(supervised.layer)
-    require_likelihood(loss)
+        example_gradients(objective)  # refuses a loss in which an example's own cannot be told
+        return of_the_data(objective, finish)
+    apart = told_apart(objective, f"{name} with how={how!r}", how)
+    model = per_example(apart.model)
 
     def harvest(
         params: PyTree, state: PyTree, batch: PyTree, key: jax.Array | None = None
     ) -> tuple[tuple[jax.Array, PyTree], PyTree]:
-        inputs, target = batch
-        prediction, new_state, residuals = model.forward(params, state, inputs)
-        value, _, _ = loss.forward((), (), (prediction, target))
-        root = loss_root(loss, prediction, target)
+        prediction, new_state, residuals = model.forward(params, state, apart.inputs(batch))
+        root = apart.root(prediction, batch)
 
-        def back(column: jax.Array, columns: str | None) -> PyTree:
-            gradients, _ = pull(model, params, residuals, column.astype(prediction.dtype))
+        def back(column: PyTree, columns: str | None) -> PyTree:
+            gradients, _ = pull(model, params, residuals, cast_like(column, prediction))
             return finish(gradients, columns)
 
-        def of_all(column: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> PyTree:
+        def of_all(column: Callable[[jax.Array], PyTree], numbers: jax.Array) -> PyTree:
             # What comes out is the sum over the columns, so that there is one of each.
             return jax.vmap(lambda number: back(column(number), COLUMNS), out_axes=None, axis_name=COLUMNS)(numbers)
 
         if how == "exact":
-            return (value, new_state), of_all(root.column, jnp.arange(root.columns))
+            return (root.value, new_state), of_all(root.column, jnp.arange(root.columns))
         if key is None:
             raise ValueError(f"{name} with how='sampled' draws at random: call it with (params, state, batch, key)")
         if samples == 1:
-            return (value, new_state), back(root.sample(key), None)
+            return (root.value, new_state), back(root.sample(key), None)
         keys = jax.random.split(key, samples)
-        return (value, new_state), of_all(lambda own: root.sample(own) / samples**0.5, keys)
+        return (root.value, new_state), of_all(lambda own: root.sample(own, 1 / samples), keys)
 
     return harvest
 
 
-def _of_the_data(layer: Layer, finish: Callable[[PyTree, str | None], PyTree]) -> Harvest:
+def of_the_data(objective: Layer, finish: Callable[[PyTree, str | None], PyTree]) -> Harvest:
     """The columns of the empirical Fisher matrix are the gradients of the examples' own losses, over √B."""
+    layer = per_example(objective)
 
     def harvest(
         params: PyTree, state: PyTree, batch: PyTree, key: jax.Array | None = None

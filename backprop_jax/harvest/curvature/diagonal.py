@@ -15,18 +15,21 @@ __all__ = ["curvature_diagonal", "square_sums"]
 def curvature_diagonal(objective: Layer, how: str = "sampled", samples: int = 1) -> Harvest:
     """The function `(params, state, batch, key=None) -> ((value, new_state), diagonal)`, a tree like the parameters.
 
-    With J_i the derivative of example i's prediction by the parameters and H_i = S_i S_iᵀ the Hessian by it of the
-    mean loss, S_i having a column s_ik for each of its numbers:
+    With J_i the derivative of example i's prediction by the parameters and H_i = S_i S_iᵀ the Fisher matrix by it of
+    what the mean loss is the negative log-likelihood of, S_i having a column s_ik for each of its numbers:
 
         "exact"      diag(Σ_i J_iᵀ H_i J_i) = Σ_ik (J_iᵀ s_ik)²      one backward a column, all at once
         "sampled"    the same with a random s_i in place of them, E[s_i s_iᵀ] = H_i: one backward a sample, with a key
         "empirical"  Σ_i g_i² / B of the gradients g_i of the examples' own losses: any objective, one backward
 
-    No example's gradient is formed where the square has a form of its own: (x²)ᵀ(dy²) for Dense.
+    Of CrossEntropy, LinearCrossEntropy, BinaryCrossEntropy and MeanSquaredError H_i is the Hessian, so that this is the
+    diagonal of the Gauss-Newton matrix; what it is of others `fisher_product` tells. CTC has samples only. No example's
+    gradient is formed where the square has a form of its own: (x²)ᵀ(dy²) for Dense.
 
-    Raises:   ValueError if how is unknown, samples is less than 1, a key is missing, a layer mixes examples, or, but
-              with "empirical", the objective is not `supervised` or its loss is no CrossEntropy, BinaryCrossEntropy or
-              MeanSquaredError.
+    Raises:   ValueError if how is unknown, samples is less than 1, a key is missing or a layer mixes examples. But with
+              "empirical", if the objective is neither `supervised` nor ends with `LinearCrossEntropy`, as the models'
+              own do, its loss is no likelihood or has a z_loss. With "empirical" if an example's own loss cannot be
+              told, as in `example_gradients`.
     Source:   Dangel, Kunstner & Hennig, 2020, arXiv:1912.10985; Martens, 2014, arXiv:1412.1193.
     """
     harvest = harvest_columns(objective, how, samples, square_sums, "curvature_diagonal")

@@ -1,6 +1,6 @@
 """K-FAC: the gradient of each layer, multiplied by the inverses of its two Kronecker factors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -39,7 +39,10 @@ class scale_by_kfac(Transform):
     them, or as a function without arguments, which is then called at every `factors_every`-th step only. `layout` is
     `kronecker_layout(objective, batch)`. Parameters of no block are left alone.
 
-    State:  `KFACState(count, curvature, inverses)`: twice the memory of A and G.
+    Blocks that are not all finite count for nothing: the averages and inverses stay as they are, those of the first
+    step zero, and the next step is asked for blocks again.
+
+    State:  `KFACState(count, curvature, inverses)`: twice the memory of A and G. count is that of the steps that count.
     Units:  Σ <U, W> is about the square of the step's length in the metric of the Fisher matrix: with a learning rate η
             behind it, it stays below η² norm_constraint. None: no bound.
     Raises: ValueError if damping or norm_constraint is not above 0, decay is outside [0, 1), an interval is no whole
@@ -76,37 +79,43 @@ class scale_by_kfac(Transform):
         self, updates: PyTree, state: KFACState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, KFACState]:
         [given] = require_extra(self, extra, "curvature")
-        old, count = state.curvature, safe_increment(state.count)
+        old = state.curvature
         # As often as the factors come, so that the first ones weigh most at first and none is made of zeros.
         keep = jnp.minimum(1 - self.factors_every / (state.count + self.factors_every), self.decay)
         if isinstance(given, tuple):
-            curvature = self._averaged(old, given, keep)
+            curvature, is_good = self._averaged(old, given, keep)
         else:
             is_due = state.count % self.factors_every == 0
-            curvature = lax.cond(is_due, lambda: self._averaged(old, given(), keep), lambda: old)
-        is_due = state.count % self.inverse_every == 0
+            same = old, jnp.array(True)
+            curvature, is_good = lax.cond(is_due, lambda: self._averaged(old, given(), keep), lambda: same)
+        is_due = is_good & (state.count % self.inverse_every == 0)
         inverses = lax.cond(is_due, self._inverses, lambda _: state.inverses, curvature)
+        count = jnp.where(is_good, safe_increment(state.count), state.count)
         updates = self._bounded(updates, self._multiplied(updates, inverses))
         return updates, KFACState(count, curvature, inverses)
 
-    def _averaged(self, old: Curvature, new: Curvature, keep: jax.Array) -> Curvature:
+    def _averaged(self, old: Curvature, new: Curvature, keep: jax.Array) -> tuple[Curvature, jax.Array]:
+        """The new averages, and whether the blocks were finite: the old ones if not."""
         if jax.tree.structure(new) != jax.tree.structure(old):
             names = [", ".join(name for block in blocks for name in block.names) for blocks in (old, new)]
             raise ValueError(
                 f"scale_by_kfac: the layout has blocks for {names[0]}, the curvature for {names[1]}; make both of one "
                 "objective"
             )
-        return jax.tree.map(lambda a, b: (keep * a + (1 - keep) * b).astype(a.dtype), old, new)
+        # A sum is finite only if its terms are; one that is too large for its dtype is no better than they.
+        is_good = jnp.isfinite(jnp.array([jnp.sum(leaf, dtype=jnp.float32) for leaf in jax.tree.leaves(new)])).all()
+        mixed = jax.tree.map(lambda a, b: jnp.where(is_good, keep * a + (1 - keep) * b, a).astype(a.dtype), old, new)
+        return mixed, is_good
 
     def _inverses(self, curvature: Curvature) -> Curvature:
         def inverse(block: Kronecker | Diagonal) -> Kronecker | Diagonal:
             if isinstance(block, Diagonal):
-                return Diagonal(1 / (block.d + self.damping), block.names)
+                return replace(block, d=1 / (block.d + self.damping))
             mean_a, mean_g = (jnp.trace(m, axis1=-2, axis2=-1) / m.shape[-1] for m in (block.a, block.g))
             has_both = (mean_a > 0) & (mean_g > 0)
             pi = jnp.sqrt(jnp.where(has_both, mean_a, 1) / jnp.where(has_both, mean_g, 1))
             root = jnp.sqrt(self.damping)
-            return Kronecker(_inverse(block.a, root * pi), _inverse(block.g, root / pi), block.names)
+            return replace(block, a=_inverse(block.a, root * pi), g=_inverse(block.g, root / pi))
 
         return tuple(map(inverse, curvature))
 
@@ -135,11 +144,14 @@ class scale_by_kfac(Transform):
 
 def _solve(block: Kronecker, own: list[jax.Array]) -> list[jax.Array]:
     """A⁻¹ W G⁻¹ of the weight, with the bias as its last row."""
-    a, g = block.a, block.g
-    rows = [part.reshape(*g.shape[:-2], -1, g.shape[-1]) for part in own]
-    matrix = jnp.concatenate(rows, -2).astype(a.dtype)
-    product = a @ matrix @ g
-    return [product] if len(own) == 1 else [product[..., :-1, :], product[..., -1, :]]
+    a, g, as_matrix = block.a, block.g, block.as_matrix
+    lead, features = g.shape[:-2], g.shape[-1]
+    weight, *bias = own
+    rows = [as_matrix.into(weight, lead, features), *(part.reshape(*lead, 1, features) for part in bias)]
+    product = a @ jnp.concatenate(rows, -2).astype(a.dtype) @ g
+    if not bias:
+        return [as_matrix.back(product, weight.shape)]
+    return [as_matrix.back(product[..., :-1, :], weight.shape), product[..., -1, :]]
 
 
 def _inverse(matrix: jax.Array, damping: jax.Array) -> jax.Array:

@@ -1,14 +1,16 @@
 """Products of the curvature with a vector, without the matrix."""
 
 from collections.abc import Callable
+from operator import itemgetter
 
 import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.cotangents import instantiate, is_differentiable
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.core.objective import value_and_grad
-from backprop_jax.harvest.curvature.loss_roots import loss_gradient, require_likelihood, require_supervised
+from backprop_jax.core.objective import Supervised, value_and_grad
+from backprop_jax.harvest.curvature.loss_roots import loss_gradient
+from backprop_jax.harvest.curvature.told_apart import ToldApart, told_apart
 from backprop_jax.harvest.norms import weighted_sum
 from backprop_jax.harvest.per_example import example_gradients
 
@@ -40,28 +42,20 @@ def gauss_newton_product(objective: Layer) -> ProductAt:
 
     J is the derivative of the prediction by the parameters: J v by `jax.linearize` of forward, Jᵀ by our backward, the
     loss's Hessian between by forward mode over its backward. For a convex loss G has no negative eigenvalue. The mean
-    over the examples is taken of a loss that has their axis.
+    over the examples is taken of a loss that has their axis. An objective that ends with `LinearCrossEntropy`, as
+    `LanguageModelLoss`, is taken apart at its logits, which are formed a chunk of tokens at a time.
 
-    Raises:   ValueError if the objective is not `supervised(model, loss)`.
+    Raises:   ValueError if the objective is neither, or has a z_loss.
     Source:   Schraudolph, 2002, doi:10.1162/08997660260028683; Martens, 2010 (Hessian-free optimization).
     """
-    supervised = require_supervised(objective, "gauss_newton_product")
-    model, loss = supervised.layer, supervised.loss
+    if not isinstance(objective, Supervised):
+        return _through_the_root(told_apart(objective, "gauss_newton_product"))
+    loss = objective.loss
 
-    def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
-        inputs, target = batch
-        prediction, _, residuals = model.forward(params, state, inputs)
-        outputs = lambda floats: model.forward(_fill(floats, params), state, inputs)[0]
-        _, push = jax.linearize(outputs, _floats(params))
-        _, bend = jax.linearize(lambda prediction: loss_gradient(loss, prediction, target), prediction)
+    def bend_at(prediction: PyTree, batch: PyTree) -> Product:
+        return jax.linearize(lambda prediction: loss_gradient(loss, prediction, batch[1]), prediction)[1]
 
-        def product(vector: PyTree) -> PyTree:
-            dparams, _ = model.backward(params, residuals, bend(push(_floats(vector))))
-            return instantiate(dparams, params)
-
-        return product
-
-    return at
+    return _through(objective.layer, itemgetter(0), bend_at)
 
 
 def fisher_product(objective: Layer, empirical: bool = False) -> ProductAt:
@@ -69,16 +63,16 @@ def fisher_product(objective: Layer, empirical: bool = False) -> ProductAt:
 
         F = E[g gᵀ] over labels drawn from the model,   empirical:   F = Σ_i g_i g_iᵀ / B over the labels of the data
 
-    The first is the Gauss-Newton matrix, for the losses here are negative log-likelihoods of their predictions' natural
-    parameters: `CrossEntropy`, `BinaryCrossEntropy`, and `MeanSquaredError` with a normal distribution of variance 1/2.
-    The second needs no Hessian and takes any objective whose examples can be told apart.
+    The first is the Gauss-Newton matrix where the prediction is that of natural parameters: of `CrossEntropy`,
+    `LinearCrossEntropy`, `BinaryCrossEntropy`, and `MeanSquaredError` with a normal distribution of variance 1/2.
+    `MeanAbsoluteError` has Laplace's, `Huber` exp(-y) / Z, `KLDivergence` a class of the predicted chances. The second
+    needs no Hessian and takes any objective whose examples can be told apart.
 
     Raises:   ValueError if the loss is another, or as `gauss_newton_product` and, if empirical, `example_gradients`.
     Source:   Martens, 2014, arXiv:1412.1193, section 9; Kunstner, Balles & Hennig, 2019, arXiv:1905.12558.
     """
     if not empirical:
-        require_likelihood(require_supervised(objective, "fisher_product").loss)
-        return gauss_newton_product(objective)
+        return _through_the_root(told_apart(objective, "fisher_product", "product"))
     gradients_of = example_gradients(objective)
 
     def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
@@ -88,6 +82,31 @@ def fisher_product(objective: Layer, empirical: bool = False) -> ProductAt:
         # The adjoint of a weighted sum is the inner products with what is summed.
         inner = jax.linear_transpose(mean, jnp.zeros(count))
         return lambda vector: mean(inner(_like(vector, params))[0] / count)
+
+    return at
+
+
+def _through_the_root(apart: ToldApart) -> ProductAt:
+    return _through(apart.model, apart.inputs, lambda prediction, batch: apart.root(prediction, batch).product)
+
+
+def _through(
+    model: Layer, inputs_of: Callable[[PyTree], PyTree], bend_at: Callable[[PyTree, PyTree], Product]
+) -> ProductAt:
+    """v -> Jᵀ H J v with `bend_at(prediction, batch)` in place of H."""
+
+    def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
+        inputs = inputs_of(batch)
+        prediction, _, residuals = model.forward(params, state, inputs)
+        outputs = lambda floats: model.forward(_fill(floats, params), state, inputs)[0]
+        _, push = jax.linearize(outputs, _floats(params))
+        bend = bend_at(prediction, batch)
+
+        def product(vector: PyTree) -> PyTree:
+            dparams, _ = model.backward(params, residuals, bend(push(_floats(vector))))
+            return instantiate(dparams, params)
+
+        return product
 
     return at
 

@@ -17,7 +17,8 @@ from backprop_jax.core.rewrite import rewrite_with_path
 __all__ = ["FirstBad", "SeenArray", "find_first_bad"]
 
 
-SHOWN = "x", "y", "dx", "dy"
+SHOWN = "x", "y", "dx", "dy"  # of a layer with more arrays than FEW: one made of others may have hundreds
+FEW = 8
 
 
 class SeenArray(NamedTuple):
@@ -51,8 +52,8 @@ class FirstBad(NamedTuple):
         step = "".join(f", layer {step} of the scan" for step in self.steps)
         where = self.path or "the objective itself"
         lines = [f"first not finite: {where}{step}, {self.direction}: {self.cause}", f"  {self.layer}"]
-        # Of a layer made of others there may be hundreds.
-        shown = [array for array in self.arrays if array.nan or array.infinite or array.name.startswith(SHOWN)]
+        few = len(self.arrays) <= FEW
+        shown = [array for array in self.arrays if few or array.nan or array.infinite or array.name.startswith(SHOWN)]
         lines += [f"  {array}" for array in shown]
         others = len(self.arrays) - len(shown)
         return "\n".join(lines + ([f"  and {others} others, finite"] if others else []))

@@ -1,11 +1,13 @@
 """What is told of an activation or a cotangent in a few numbers."""
 
 import math
+from functools import reduce
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from backprop_jax.core.layer import PyTree
 
@@ -13,6 +15,7 @@ __all__ = ["EDGES", "FlowStatistics", "statistics", "zero_statistics"]
 
 # 4^-20 (9e-13) to 4^11 (4e6): of the histogram's bins the first is all below, the last all from the highest edge on.
 EDGES = 4.0 ** np.arange(-20, 12)
+FOLD = 8  # pieces of an array that a kernel reads side by side; 4 and 16 are slower
 
 
 class FlowStatistics(NamedTuple):
@@ -43,22 +46,77 @@ def zero_statistics() -> FlowStatistics:
 def statistics(tree: PyTree, sample: int | None = None) -> FlowStatistics:
     """Those of the tree's floating point leaves; the histogram is of about `sample` numbers of each, or of all.
 
-    Exact but for the histogram: a sum of squares, a maximum and a count, three readings of the array.
+    Exact but for the histogram.
     """
     leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.size]
     if not leaves:
         return zero_statistics()
     values = sum(leaf.size for leaf in leaves)
-    rows = [leaf.reshape(-1, leaf.shape[-1] if leaf.ndim else 1) for leaf in leaves]
-    squares = sum(jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in rows)
-    of_units = [jnp.max(jnp.abs(leaf), 0).astype(jnp.float32) for leaf in rows]
-    largest = jnp.max(jnp.stack([jnp.max(unit) for unit in of_units]))
-    dead = sum(jnp.sum(unit == 0) for unit in of_units) / sum(map(len, of_units))
-    # Not under a condition: on a CPU that takes as long, and a GPU would wait for the host.
-    not_finite = sum(jnp.sum(jnp.where(jnp.isfinite(leaf), 0.0, 1.0)) for leaf in rows)
+    units = [
+        lax.platform_dependent(leaf.reshape(-1, leaf.shape[-1] if leaf.ndim else 1), cpu=_folded, default=_reduced)
+        for leaf in leaves
+    ]
+    squares = sum(jnp.sum(part.squares) for part in units)
+    largest = jnp.max(jnp.stack([jnp.max(part.largest) for part in units]))
+    # XLA's largest on a CPU is not NaN where one is among many.
+    largest = jnp.where(jnp.isnan(squares), squares, largest)
+    dead = sum(jnp.sum(part.largest == 0) for part in units) / sum(len(part.largest) for part in units)
+    not_finite = sum(part.not_finite for part in units)
     shares = [leaf.size / values * _histogram(leaf, sample) for leaf in leaves]
     of_all = values, jnp.sqrt(squares), largest, dead, not_finite, sum(shares)
     return FlowStatistics(*(jnp.asarray(field, jnp.float32) for field in of_all))
+
+
+class _OfUnits(NamedTuple):
+    """Of the numbers v of each unit, a column of rows (N, D)."""
+
+    largest: jax.Array  # (D,) max |v|
+    squares: jax.Array  # (D,) Σ v²
+    not_finite: jax.Array  # how many of all
+
+
+def _reduced(rows: jax.Array) -> _OfUnits:
+    """By three reductions: a GPU reads once for all of them."""
+    wide = rows.astype(jnp.float32)
+    return _OfUnits(jnp.max(jnp.abs(wide), 0), jnp.sum(jnp.square(wide), 0), _count_not_finite(rows))
+
+
+def _folded(rows: jax.Array) -> _OfUnits:
+    """By adding pieces of the rows to each other, largest and squares as the two parts of a complex number.
+
+    XLA on a CPU writes one array with each kernel, so these are as many readings as there are reductions; here it is
+    one. The count is a reading too, and is 0 where the squares have a finite sum.
+    """
+    read, folded = _pair, rows
+    while read is _pair or len(folded) > 1:
+        pieces = min(len(folded), FOLD)
+        height = len(folded) // pieces
+        joined = reduce(_join, (read(folded[i * height : (i + 1) * height]) for i in range(pieces)))
+        rest = folded[pieces * height :]
+        # Made here, and not again in each kernel that reads it.
+        folded = lax.optimization_barrier(jnp.concatenate([joined, read(rest)]) if len(rest) else joined)
+        read = _as_it_is
+    squares = folded[0].imag
+    is_fine = jnp.isfinite(jnp.sum(squares))
+    not_finite = lax.cond(is_fine, lambda _: jnp.zeros((), jnp.float32), _count_not_finite, rows)
+    return _OfUnits(folded[0].real, squares, not_finite)
+
+
+def _pair(v: jax.Array) -> jax.Array:
+    wide = v.astype(jnp.float32)
+    return lax.complex(jnp.abs(wide), jnp.square(wide))
+
+
+def _join(a: jax.Array, b: jax.Array) -> jax.Array:
+    return lax.complex(jnp.maximum(a.real, b.real), a.imag + b.imag)
+
+
+def _as_it_is(pairs: jax.Array) -> jax.Array:
+    return pairs
+
+
+def _count_not_finite(rows: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.where(jnp.isfinite(rows), 0.0, 1.0).astype(jnp.float32))
 
 
 def _histogram(array: jax.Array, sample: int | None) -> jax.Array:
@@ -68,5 +126,7 @@ def _histogram(array: jax.Array, sample: int | None) -> jax.Array:
     while step > 1 and math.gcd(step, array.shape[-1]) > 1:
         step += 1
     v = jnp.abs(array.reshape(-1)[::step].astype(jnp.float32))
-    from_edge = jnp.sum(v[:, None] >= jnp.asarray([0.0, *EDGES], jnp.float32), 0)
+    # A product counts faster than a sum of whole numbers: small ones, exact in any precision.
+    reaches = v[:, None] >= jnp.asarray([0.0, *EDGES], jnp.float32)
+    from_edge = (jnp.ones((1, len(v)), jnp.float32) @ reaches.astype(jnp.float32))[0]
     return (from_edge - jnp.append(from_edge[1:], 0)) / len(v)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.combinators.chain import Chain
+from backprop_jax.core.checks import require_float
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
 
@@ -38,7 +39,7 @@ class ForwardForward(Layer):
     Params, state: those of the children.
     Saves:    what the children save, and h_i.
     Backward: dh_i = 2 h_i dy_i,   dparams_i = f_i'ᵀ dh_i;   nothing goes to the layer before, and dx is None.
-    Raises:   ValueError if classes is less than 2 or threshold not above 0.
+    Raises:   ValueError if classes is less than 2 or threshold not above 0, x is no floating point array.
     Source:   Hinton, 2022, arXiv:2212.13345, sections 2 and 3.3. The label stands beside the image, not over its edge.
     """
 
@@ -55,9 +56,11 @@ class ForwardForward(Layer):
             )
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:
+        require_float(self, x, rank=1)
         return Chain(self.children).init(key, jax.eval_shape(self._labelled, x))
 
     def forward(self, params: PyTree, state: PyTree, x: jax.Array) -> tuple[jax.Array, PyTree, PyTree]:
+        require_float(self, x, rank=1)
         h, odds, new_state, residuals, outputs = self._labelled(x), [], [], [], []
         for layer, own, own_state in self.children.zip(params, state):
             h, own_state, saved = layer.forward(own, own_state, _same_length(h))

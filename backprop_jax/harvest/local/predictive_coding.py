@@ -12,6 +12,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
+from backprop_jax.harvest.stages import forward_stages, outputs_like
 
 __all__ = ["PredictiveCoding"]
 
@@ -32,7 +33,7 @@ class PredictiveCoding:
 
     Units:    precision times the loss of an example, ½ |ε|² and so F are in the same.
     Raises:   ValueError if steps is less than 1, rate or precision not above 0, or the objective is no supervised
-              chain of two layers or more.
+              chain of two layers or more that give one array each.
     Source:   Whittington & Bogacz, 2017, doi:10.1162/NECO_a_00949, equations 2.16-2.19.
     """
 
@@ -58,11 +59,8 @@ class PredictiveCoding:
     ) -> tuple[tuple[jax.Array, PyTree], PyTree]:
         layers = chain.children.zip(params, state)
         x, target = batch
-        guesses, new_state = [x], []
-        for layer, own, own_state in layers:
-            y, own_state, _ = layer.forward(own, own_state, guesses[-1])
-            guesses.append(y)
-            new_state.append(own_state)
+        outputs_like("PredictiveCoding", chain.children, params, state, x)
+        guesses, new_state, _ = forward_stages(chain.children, params, state, x)
         value, _, _ = loss.forward((), (), (guesses[-1], target))
         weight = self.precision * len(guesses[-1])  # an example's own loss is the mean's part times the batch
 
@@ -84,8 +82,8 @@ class PredictiveCoding:
             errors, pulls = pulled([x, *values])
             return [v + self.rate * (dx - e) for v, e, (_, dx) in zip(values, errors[:-1], pulls[1:], strict=True)]
 
-        values = lax.fori_loop(0, self.steps, settle, guesses[1:-1])
+        values = lax.fori_loop(0, self.steps, settle, guesses[:-1])
         _, pulls = pulled([x, *values])
         found = chain.children.pack(dparams for dparams, _ in pulls)
         gradient = jax.tree.map(lambda leaf: (leaf / -weight).astype(leaf.dtype), found)
-        return (value, chain.children.pack(new_state)), instantiate(gradient, params)
+        return (value, new_state), instantiate(gradient, params)

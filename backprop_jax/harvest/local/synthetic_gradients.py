@@ -9,6 +9,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
 
 __all__ = ["SyntheticGradients", "synthetic_gradients"]
 
@@ -18,15 +19,14 @@ def synthetic_gradients(chain: Chain, *models: Layer) -> "SyntheticGradients":
 
     `Dense(F, kernel_init=zeros())` after a child of F features is the linear model of the paper: it begins at 0.
     """
-    if not isinstance(chain, Chain) or len(chain.children.layers) < 2:
-        raise ValueError(f"synthetic_gradients takes a chain of two layers or more, not {chain}")
-    wanted = len(chain.children.layers) - 1
+    children = stages_of("synthetic_gradients", chain)
+    wanted = len(children.layers) - 1
     if len(models) != wanted:
         raise ValueError(
             f"synthetic_gradients of {wanted + 1} layers takes {wanted} models, one after each layer but the last, "
             f"not {len(models)}"
         )
-    return SyntheticGradients(chain.children, models)
+    return SyntheticGradients(children, models)
 
 
 class Decoupled(NamedTuple):
@@ -55,7 +55,7 @@ class SyntheticGradients(Layer):
     Saves:    what f_i and m_i save, and m_i(h_i).
     Backward: dparams_i = f_i'ᵀ δ_i;   of m_i the gradient of mean ½ |m_i(h_i) - B f_{i+1}'ᵀ δ_{i+1}|², whose target is
               itself foretold;   dx = f_1'ᵀ δ_1
-    Raises:   ValueError if what a model gives has another shape.
+    Raises:   ValueError if a layer gives anything but one array, or what a model gives has another shape.
     Source:   Jaderberg et al., 2017, arXiv:1608.05343, section 2.1.
     """
 
@@ -69,17 +69,14 @@ class SyntheticGradients(Layer):
     def init(self, key: jax.Array, x: jax.Array) -> tuple[Decoupled, Decoupled]:
         chain_key, *keys = jax.random.split(key, len(self.models) + 1)
         params, state = Chain(self.children).init(chain_key, x)
-        begun = []
-        for (layer, own, own_state), model, own_key in zip(
-            self.children.zip(params, state), self.models, keys, strict=False
-        ):
-            x = output_like(layer, own, own_state, x)
-            own, own_state = model.init(own_key, x)
+        begun, hidden = [], outputs_like("synthetic_gradients", self.children, params, state, x)[:-1]
+        for h, model, own_key in zip(hidden, self.models, keys, strict=True):
+            own, own_state = model.init(own_key, h)
             begun.append((own, own_state))
-            given = output_like(model, own, own_state, x)
-            if given.shape != x.shape:
+            given = output_like(model, own, own_state, h)
+            if given.shape != h.shape:
                 raise ValueError(
-                    f"{model} is to give a gradient of the shape of its input, {list(x.shape)}, not {list(given.shape)}"
+                    f"{model} is to give a gradient of the shape of its input, {list(h.shape)}, not {list(given.shape)}"
                 )
         models, model_state = zip(*begun, strict=True)
         return Decoupled(params, models), Decoupled(state, model_state)
@@ -87,16 +84,10 @@ class SyntheticGradients(Layer):
     def forward(
         self, params: Decoupled, state: Decoupled, x: jax.Array
     ) -> tuple[jax.Array, Decoupled, SyntheticResiduals]:
-        hidden, new_state, residuals, foretold = [], [], [], []
-        for layer, own, own_state in self.children.zip(params.children, state.children):
-            x, own_state, saved = layer.forward(own, own_state, x)
-            hidden.append(x)
-            new_state.append(own_state)
-            residuals.append(saved)
-        calls = zip(self.models, params.models, state.models, hidden, strict=False)
+        (*hidden, y), new_state, residuals = forward_stages(self.children, params.children, state.children, x)
+        calls = zip(self.models, params.models, state.models, hidden, strict=True)
         foretold, model_state, model_residuals = zip(*(m.forward(own, s, h) for m, own, s, h in calls), strict=True)
-        saved = SyntheticResiduals(self.children.pack(residuals), model_residuals, foretold)
-        return x, Decoupled(self.children.pack(new_state), model_state), saved
+        return y, Decoupled(new_state, model_state), SyntheticResiduals(residuals, model_residuals, foretold)
 
     def backward(self, params: Decoupled, residuals: SyntheticResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         count = len(dy)

@@ -10,6 +10,7 @@ from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
 
 __all__ = ["TargetPropagation", "target_propagation"]
 
@@ -19,15 +20,14 @@ def target_propagation(chain: Chain, *inverses: Layer, step: float = 0.1, noise:
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    if not isinstance(chain, Chain) or len(chain.children.layers) < 2:
-        raise ValueError(f"target_propagation takes a chain of two layers or more, not {chain}")
-    wanted = len(chain.children.layers) - 2
+    children = stages_of("target_propagation", chain)
+    wanted = len(children.layers) - 2
     if len(inverses) != wanted:
         raise ValueError(
             f"target_propagation of {wanted + 2} layers takes {wanted} inverses, for all but the first and the last, "
             f"not {len(inverses)}"
         )
-    return TargetPropagation(chain.children, inverses, step, noise)
+    return TargetPropagation(children, inverses, step, noise)
 
 
 class TargetParams(NamedTuple):
@@ -63,7 +63,8 @@ class TargetPropagation(Layer):
     Backward: dparams of f_n as ever; of f_i, i < n: the gradient of mean ½ |f_i(h_{i-1}) - ĥ_i|² / step; of g_i: that
               of mean ½ |g_i(f_i(h̃)) - h̃|², h̃ = h_{i-1} + noise ξ, ξ ~ N(0, 1). dx is that of f_1.
     Units:    noise is in those of h. The division by step leaves to dparams the size that gradients have.
-    Raises:   ValueError if step is not above 0, noise below 0, or what g_i gives has another shape.
+    Raises:   ValueError if step is not above 0, noise below 0, an f_i gives anything but one array, or what g_i gives
+              has another shape.
     Source:   Lee et al., 2015, arXiv:1412.7525, algorithm 1 and equations 13-15.
     """
 
@@ -83,11 +84,7 @@ class TargetPropagation(Layer):
     def init(self, key: jax.Array, x: jax.Array) -> tuple[TargetParams, TargetState]:
         keys = jax.random.split(key, len(self.inverses) + 2)
         params, state = Chain(self.children).init(keys[0], x)
-        hidden = []
-        for layer, own, own_state in self.children.zip(params, state):
-            x = output_like(layer, own, own_state, x)
-            hidden.append(x)
-        back = []
+        hidden, back = outputs_like("target_propagation", self.children, params, state, x), []
         for inverse, below, above, own_key in zip(self.inverses, hidden, hidden[1:], keys[2:], strict=False):
             own, own_state = inverse.init(own_key, above)
             back.append((own, own_state))
@@ -102,14 +99,9 @@ class TargetPropagation(Layer):
     def forward(
         self, params: TargetParams, state: TargetState, x: jax.Array
     ) -> tuple[jax.Array, TargetState, TargetResiduals]:
-        new_state, residuals, hidden = [], [], []
-        for layer, own, own_state in self.children.zip(params.children, state.children):
-            x, own_state, saved = layer.forward(own, own_state, x)
-            new_state.append(own_state)
-            residuals.append(saved)
-            hidden.append(x)
-        after = TargetState(self.children.pack(new_state), state.inverses, jax.random.split(state.key)[0])
-        return x, after, TargetResiduals(self.children.pack(residuals), hidden[:-1], state)
+        (*hidden, y), new_state, residuals = forward_stages(self.children, params.children, state.children, x)
+        after = TargetState(new_state, state.inverses, jax.random.split(state.key)[0])
+        return y, after, TargetResiduals(residuals, hidden, state)
 
     def backward(self, params: TargetParams, residuals: TargetResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         layers = self.children.zip(params.children, residuals.children)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,25 +9,25 @@ import numpy as np
 
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.harvest.selecting import Selector, replace_selected
 from backprop_jax.layers import GELU, ReLU, SiLU
 from backprop_jax.layers.elementwise import Elementwise
 
 __all__ = ["FewBits", "OneBitReLU", "few_bits"]
 
 
-def few_bits(bits: int = 4) -> Any:
-    """What to `rewrite` a model with: `OneBitReLU` for ReLU, `FewBits` for GELU and SiLU, all others as they are."""
-    return _Compressed(bits)
+def few_bits(layer: Layer, bits: int = 4, selector: Selector = (ReLU, GELU, SiLU)) -> Layer:
+    """The layer with `OneBitReLU` in place of each ReLU in it, and `FewBits` of GELU and SiLU.
 
+    Another selector takes fewer of them, or other elementwise layers.
 
-@dataclass(frozen=True)
-class _Compressed:
-    bits: int
+    Raises:   ValueError if there is none, and as `FewBits`.
+    """
 
-    def __call__(self, layer: Layer) -> Layer:
-        if isinstance(layer, ReLU):
-            return OneBitReLU()
-        return FewBits(layer, self.bits) if isinstance(layer, GELU | SiLU) else layer
+    def compressed(part: Layer) -> Layer:
+        return OneBitReLU() if isinstance(part, ReLU) else FewBits(part, bits)
+
+    return replace_selected(layer, selector, compressed)
 
 
 @dataclass(frozen=True)

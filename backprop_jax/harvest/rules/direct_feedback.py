@@ -8,8 +8,9 @@ import jax
 
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.children import Children
-from backprop_jax.core.layer import Layer, PyTree, output_like
+from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
+from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
 
 __all__ = ["DirectFeedback", "direct_feedback"]
 
@@ -19,9 +20,7 @@ def direct_feedback(chain: Chain) -> "DirectFeedback":
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    if not isinstance(chain, Chain) or len(chain.children.layers) < 2:
-        raise ValueError(f"direct_feedback takes a chain of two layers or more, not {chain}")
-    return DirectFeedback(chain.children)
+    return DirectFeedback(stages_of("direct_feedback", chain))
 
 
 class DirectState(NamedTuple):
@@ -46,6 +45,7 @@ class DirectFeedback(Layer):
               of f_n, never changed.
     Saves:    what its layers save, and references to the feedback.
     Backward: dy_n = dy,   dy_i = dy F_i,   dparams_i = f_i'ᵀ dy_i,   dx that of f_1
+    Raises:   ValueError if a layer gives anything but one array.
     Source:   Nøkland, 2016, arXiv:1609.01596.
     """
 
@@ -54,24 +54,16 @@ class DirectFeedback(Layer):
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, DirectState]:
         chain_key, feedback_key = jax.random.split(key)
         params, state = Chain(self.children).init(chain_key, x)
-        sizes = []
-        for layer, own, own_state in self.children.zip(params, state):
-            x = output_like(layer, own, own_state, x)
-            sizes.append(math.prod(x.shape[1:]))
+        sizes = [math.prod(like.shape[1:]) for like in outputs_like("direct_feedback", self.children, params, state, x)]
         keys = jax.random.split(feedback_key, len(sizes) - 1)
         drawn = zip(keys, sizes[:-1], strict=True)
         feedback = tuple(jax.random.normal(one, (sizes[-1], size)) / math.sqrt(sizes[-1]) for one, size in drawn)
         return params, DirectState(state, feedback)
 
     def forward(self, params: PyTree, state: DirectState, x: jax.Array) -> tuple[jax.Array, DirectState, PyTree]:
-        new_state, residuals, outputs = [], [], []
-        for layer, own, own_state in self.children.zip(params, state.children):
-            x, own_state, saved = layer.forward(own, own_state, x)
-            new_state.append(own_state)
-            residuals.append(saved)
-            outputs.append(x)
-        saved = DirectResiduals(self.children.pack(residuals), state.feedback, Template.of(outputs))
-        return x, DirectState(self.children.pack(new_state), state.feedback), saved
+        outputs, new_state, residuals = forward_stages(self.children, params, state.children, x)
+        saved = DirectResiduals(residuals, state.feedback, Template.of(outputs))
+        return outputs[-1], DirectState(new_state, state.feedback), saved
 
     def backward(self, params: PyTree, residuals: DirectResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         error = dy.reshape(len(dy), -1)

@@ -1,5 +1,6 @@
 """One batch through a model, forward and backward, with everything that there is to know of it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
         (value, _), gradient, taps = with_taps(objective)(params, state, batch)
         return value, gradient, taps
 
-    value, gradient, taps = jax.device_get(jax.jit(run, compiler_options=QUICK)(params, state, batch))
+    value, gradient, taps = _computed(run, params, state, batch)
     differences = _from_jax_grad(objective, params, state, batch)
     found = tapped_model(objective, "*", 1, batch).layer
     tapped = {tap.path: tap.layer for tap in layers_of(found, Tapped)}
@@ -76,6 +77,10 @@ def explain(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> E
     )
 
 
+def _computed(fn: Callable[..., PyTree], *arguments: PyTree) -> PyTree:
+    return jax.device_get(jax.jit(fn, compiler_options=QUICK)(*arguments))
+
+
 def _from_jax_grad(objective: Layer, params: PyTree, state: PyTree, batch: PyTree) -> dict[str, float]:
     """For each parameter, by path, how far the gradient is from autodiff's, in float64."""
 
@@ -86,7 +91,7 @@ def _from_jax_grad(objective: Layer, params: PyTree, state: PyTree, batch: PyTre
 
     with jax.enable_x64(True):
         inputs = (to_dtype(part, jnp.float64) for part in (params, state, batch))
-        ours, theirs = jax.device_get(jax.jit(both, compiler_options=QUICK)(*inputs))
+        ours, theirs = _computed(both, *inputs)
     return relative_errors(ours, theirs, NEGLIGIBLE)
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.example_gradients import ExampleGradients, squares_one_by_one, static
+from backprop_jax.core.example_gradients import AsMatrix, ExampleGradients, squares_one_by_one, static
 from backprop_jax.layers.convolution.products import gradients
 from backprop_jax.layers.example_gradients.axes import precise
 from backprop_jax.layers.pooling.taps import pad, read
@@ -72,11 +72,23 @@ class Patches(ExampleGradients):
     def square_sum(self, columns: str | None = None) -> jax.Array:
         return squares_one_by_one(self, columns)
 
-    def pairs(self) -> tuple[jax.Array, jax.Array] | None:
-        if self.groups > 1 or self.transposed:
-            return None
+    def pairs(self) -> tuple[jax.Array, jax.Array]:
         patches, dy = jax.vmap(self._by_group)(self.x, self.dy)
-        return patches.reshape(*patches.shape[:2], -1), dy[:, :, 0]
+        patches = jnp.moveaxis(patches, 2, 3).reshape(*dy.shape[:3], -1)  # (B, places, G, taps C / G)
+        # Transposed, x and dy have each other's place: an input makes the patch of the output around its place.
+        pair = (dy, patches) if self.transposed else (patches, dy)
+        return pair if self.groups > 1 else (pair[0][:, :, 0], pair[1][:, :, 0])
+
+    @property
+    def as_matrix(self) -> AsMatrix:
+        *window, channels, features = self._shape
+        taps, groups, last = tuple(range(len(window))), self.groups, len(window) + 2
+        if self.transposed:  # the parameter (*window, C, F / G) becomes (G, C / G, taps F / G)
+            shape = *window, groups, features // groups, channels
+            return AsMatrix(shape, (last - 2, last - 1, *taps, last), takes_bias=False)
+        if groups == 1:
+            return AsMatrix()
+        return AsMatrix((*window, channels, groups, features // groups), (last - 1, *taps, last - 2, last))
 
     @property
     def _shape(self) -> tuple[int, ...]:

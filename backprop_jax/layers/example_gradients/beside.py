@@ -34,3 +34,6 @@ class Beside(ExampleGradients):
 
     def square_norms(self) -> jax.Array:
         return reduce(add, (part.square_norms() for part in self.parts))
+
+    def square_sum(self, columns: str | None = None) -> jax.Array:
+        return jnp.concatenate([part.square_sum(columns) for part in self.parts], -1)

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 import backprop_jax as bp
 from backprop_jax.core.example_gradients import Each, ExampleGradients, Several
 from backprop_jax.harvest.curvature import curvature_diagonal
-from backprop_jax.layers.example_gradients import Lookup, Outer, Rows
+from backprop_jax.layers.example_gradients import Beside, Lookup, Outer, Rows
 from backprop_jax.losses import CrossEntropy, MeanSquaredError
 from tests.harvest.curvature.tiny import CLASSES, NUMBERS, PARAMS, X, dense, mlp
 
@@ -42,6 +42,7 @@ FORMS = {
     "Outer": Outer.of(_draw(3, 4), _draw(3, 2), jnp.float32),
     "Outer of steps": Outer.of(_draw(3, 5, 4), _draw(3, 5, 2), jnp.float32),
     "Rows": Rows.of(_draw(3, 5, 2), jnp.float32),
+    "Beside": Beside((Outer.of(_draw(3, 4), _draw(3, 2), jnp.float32), Each.of(_draw(3, 4, 1), jnp.float32))),
     "Each": Each.of(_draw(3, 2, 2), jnp.float32),
     "Lookup": Lookup.of(jnp.array([[0, 3, 3, 9], [1, 1, 1, 1], [-1, 2, 0, 3]]), _draw(3, 4, 2), 4, jnp.float32),
     "Several": Several((Outer.of(_draw(3, 4), _draw(3, 2), jnp.float32), Each.of(_draw(3, 4, 2), jnp.float32))),
@@ -97,19 +98,3 @@ def test_is_that_of_backpack() -> None:
     _, found = jax.jit(curvature_diagonal(objective, "exact"))(PARAMS, STATE, (X, CLASSES))
     for number, name, expected in BACKPACK:
         np.testing.assert_allclose(found[number][name], expected, rtol=2e-4, atol=1e-7)
-
-
-def test_what_makes_no_sense_is_refused() -> None:
-    objective = bp.supervised(mlp(), CrossEntropy())
-    with pytest.raises(ValueError, match="how of 'exact', 'sampled', 'empirical', not 'guess'"):
-        curvature_diagonal(objective, "guess")
-    with pytest.raises(ValueError, match="samples, 1 or more, not 0"):
-        curvature_diagonal(objective, samples=0)
-    with pytest.raises(ValueError, match=r"draws at random: call it with \(params, state, batch, key\)"):
-        curvature_diagonal(objective)(PARAMS, STATE, (X, CLASSES))
-    with pytest.raises(ValueError, match=r"root of the Hessian is known of .*, not of Hinge"):
-        curvature_diagonal(bp.supervised(mlp(), bp.losses.Hinge()))
-    with pytest.raises(ValueError, match="curvature_diagonal with how='exact' needs an objective supervised"):
-        curvature_diagonal(mlp(), "exact")
-    with pytest.raises(ValueError, match=r"BatchNorm.* of the whole batch"):
-        curvature_diagonal(bp.supervised(bp.chain(bp.BatchNorm(), bp.Dense(2)), CrossEntropy()))

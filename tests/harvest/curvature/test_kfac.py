@@ -79,6 +79,28 @@ def test_norm_constraint_bounds_the_length_in_the_metric_of_the_curvature() -> N
         np.testing.assert_allclose(bounded[name], np.sqrt(1e-3 / square) * update, rtol=1e-5)
 
 
+def test_blocks_that_are_not_finite_count_for_nothing() -> None:
+    """The first ones give no update; after such ones the next step is asked again, out of its turn."""
+    kfac = scale_by_kfac(LAYOUT, 0.1, factors_every=2)
+    bad = (Kronecker(BLOCKS[0].a, BLOCKS[0].g.copy(), ("w", "b")), BLOCKS[1])
+    bad[0].g[0, 1] = np.nan
+
+    @jax.jit
+    def run() -> Any:
+        state, told = kfac.init(GRADIENT), []
+        for blocks in (bad, BLOCKS, LATER, bad, LATER):  # the third are not asked for
+            updates, state = kfac.update(GRADIENT, state, curvature=lambda blocks=blocks: blocks)
+            told.append((updates["w"], state))
+        return told
+
+    (nothing, _), (first, _), (_, before), (held, after), (_, last) = run()
+    np.testing.assert_array_equal(nothing, 0)
+    np.testing.assert_allclose(first, _expected(BLOCKS[0].a, BLOCKS[0].g, 0.1)[:3], rtol=2e-4, atol=1e-5)
+    np.testing.assert_array_equal(held, first)
+    jax.tree.map(np.testing.assert_array_equal, after, before)
+    np.testing.assert_allclose(last.curvature[0].a, (BLOCKS[0].a + LATER[0].a) / 2, rtol=1e-5)
+
+
 def test_calls_for_the_factors_only_when_they_are_due() -> None:
     """As a member of a chain: every third step's factors count, with shares as if there were no others."""
     optimizer = optim.chain(scale_by_kfac(LAYOUT, factors_every=3), optim.scale_by_learning_rate(0.1))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import backprop_jax as bp
 from backprop_jax.harvest.curvature import Diagonal, Kronecker, kronecker_factors, kronecker_layout
@@ -125,39 +126,97 @@ def test_of_a_convolution_are_those_of_its_patches() -> None:
     np.testing.assert_allclose(block.g, slopes.T @ slopes / 2, rtol=1e-4, atol=1e-6)
 
 
-def test_of_an_lstm_are_those_of_its_inputs() -> None:
-    objective = bp.supervised(bp.chain(bp.recurrent(bp.LSTMCell(2)), bp.Dense(2)), MeanSquaredError())
-    x = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
-    batch = x, np.ones((2, 3, 2), np.float32)
+def test_of_many_inputs_are_their_moments_too() -> None:
+    """So many that they are made in blocks, the last of them narrower."""
+    objective, random = bp.supervised(bp.Dense(1, use_bias=False), MeanSquaredError()), np.random.default_rng(0)
+    x = random.standard_normal((2, 1030)).astype(np.float32)
+    batch = x, np.ones((2, 1), np.float32)
+    [block] = jax.jit(kronecker_factors(objective, "exact"))({"w": jnp.ones((1030, 1))}, (), batch)[1]
+    np.testing.assert_allclose(block.a, x.T @ x / 2, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (bp.Conv(4, (2,), padding="VALID", feature_group_count=2), (1, 2, 6)),
+        (bp.Conv(6, (2, 1), padding="VALID", feature_group_count=3), (1, 2, 1, 3)),  # depthwise
+        (bp.ConvTranspose(3, (2,), strides=3, padding="VALID"), (1, 1, 2)),
+        (bp.ConvTranspose(4, (2, 1), strides=2, padding="VALID", feature_group_count=2), (1, 1, 1, 6)),
+    ],
+    ids=str,
+)
+def test_of_groups_and_transposed_at_a_single_place_are_the_gauss_newton_blocks(
+    layer: bp.Layer, shape: tuple[int, ...]
+) -> None:
+    objective, random = bp.supervised(layer, MeanSquaredError()), np.random.default_rng(0)
+    x = random.standard_normal(shape).astype(np.float32)
+    params, state = layer.init(jax.random.key(0), x)
+    batch = x, np.zeros(jax.eval_shape(layer.forward, params, state, x)[0].shape, np.float32)
+    matrix = np.asarray(dense(objective, params, state, batch).gauss_newton)
+    block, *others = jax.jit(kronecker_factors(objective, "exact"))(params, state, batch)[1]
+    flat, unravel = ravel_pytree(params)
+    places = jax.tree.map(lambda leaf: leaf.astype(int), unravel(jnp.arange(float(flat.size))))
+    lead, features = block.g.shape[:-2], block.g.shape[-1]
+    numbers = block.as_matrix.into(places["w"], lead, features)
+    np.testing.assert_array_equal(block.as_matrix.back(numbers, places["w"].shape), places["w"])
+    if len(block.names) == 2:
+        numbers = jnp.concatenate([numbers, places["b"].reshape(*lead, 1, features)], -2)
+    assert [other.names for other in others] == ([] if len(block.names) == 2 else [("b",)])
+    groups = (np.asarray(array).reshape(-1, *array.shape[-2:]) for array in (block.a, block.g, numbers))
+    for a, g, own in zip(*groups, strict=True):
+        np.testing.assert_allclose(np.kron(a, g), matrix[np.ix_(own.ravel(), own.ravel())], rtol=1e-4, atol=1e-6)
+
+
+def test_of_an_lstm_and_of_attention_are_those_of_what_is_added_behind_their_weights() -> None:
+    """As kfac-jax finds the cotangents there, by jax.grad of nets written down anew."""
+    lstm = bp.recurrent(bp.LSTMCell(2))
+    attend = bp.chain(bp.Dense(12), bp.SelfAttention(2), bp.Dense(2))
+    x, target = np.random.default_rng(0).standard_normal((2, 2, 3, 4)).astype(np.float32)
+    batch = x, target[..., :2]
+
+    def by_lstm(params: Any, added: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
+        h = c = jnp.zeros((2, 2))
+        before, outputs = [], []
+        for t in range(3):
+            before.append(h)
+            z = x[:, t] @ params["w"] + h @ params["u"] + params["b"] + added[0][:, t]
+            i, f, g, o = jnp.split(z, 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            outputs.append(h)
+        return jnp.stack(outputs, 1), [x, jnp.stack(before, 1)]
+
+    def by_attention(params: Any, added: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
+        qkv = x @ params[0]["w"] + params[0]["b"] + added[0]
+        q, k, v = (part.reshape(2, 3, 2, 2) for part in jnp.split(qkv, 3, -1))
+        weights = jax.nn.softmax(jnp.einsum("bthk,bshk->bhts", q, k) / 2**0.5, -1)
+        mixed = jnp.einsum("bhts,bshk->bthk", weights, v).reshape(2, 3, 4)
+        return mixed @ params[2]["w"] + params[2]["b"] + added[1], [x, mixed]
+
+    def expected(twin: Any, params: Any, added: list[jax.Array]) -> list[tuple[jax.Array, jax.Array]]:
+        def loss(added: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
+            y, inputs = twin(params, added)
+            return jnp.mean(jnp.square(y - batch[1])), inputs
+
+        cotangents, inputs = jax.grad(loss, has_aux=True)(added)
+        # An example's own loss has twice the share that it has in the mean of two.
+        moments = [jnp.einsum("btf,btg->fg", dy, dy) * 4 / 2 for dy in cotangents * (1 + (len(added) == 1))]
+        rows = [jnp.concatenate([part, jnp.ones((2, 3, 1))], -1).reshape(6, -1) for part in inputs]
+        return [(part.T @ part / 6, g) for part, g in zip(rows, moments, strict=True)]
 
     @jax.jit
-    def run(key: jax.Array) -> Any:
-        return kronecker_factors(objective)(*objective.init(key, batch), batch, key)[1]
+    def run(key: jax.Array) -> list[Any]:
+        zeros, told = (lambda width: jnp.zeros((2, 3, width))), []
+        for model, twin, added in ((lstm, by_lstm, [zeros(8)]), (attend, by_attention, [zeros(12), zeros(2)])):
+            params, state = model.init(key, x)
+            blocks = kronecker_factors(bp.supervised(model, MeanSquaredError()), "empirical")(params, state, batch)[1]
+            told.append((blocks, expected(twin, params, added)))
+        return told
 
-    blocks = {block.names: block for block in run(jax.random.key(0))}
-    assert set(blocks) == {("0/w", "0/b"), ("0/u",), ("1/w", "1/b")}
-    rows = np.concatenate([x, np.ones((2, 3, 1))], -1).reshape(6, 5)
-    np.testing.assert_allclose(blocks["0/w", "0/b"].a, rows.T @ rows / 6, rtol=1e-5, atol=1e-6)
-    # The last carry goes nowhere, so both see the same cotangents behind them.
-    np.testing.assert_allclose(blocks["0/w", "0/b"].g, blocks["0/u",].g, rtol=1e-5)
-
-
-def test_every_parameter_of_a_model_has_one_block() -> None:
-    """Of models of all kinds, by one call; nothing is computed."""
-    tokens, images = np.arange(12).reshape(2, 6), np.zeros((2, 32, 32, 3), np.float32)
-    padded = bp.Padded(jnp.asarray(tokens), jnp.array([6, 3]))
-    gpt = bp.models.gpt(12, 8, 8, 2, 2)
-    cases = {
-        "lenet": (bp.models.lenet(), images, 5),
-        "cifar_resnet": (bp.eval_mode(bp.models.cifar_resnet(8)), images, 8),
-        "sequence_tagger": (bp.models.sequence_tagger(12, 3, 4, 8), padded, 5),
-        "gpt": (gpt, tokens, 4),
-        "tied": (bp.models.LanguageModelLoss(gpt, bp.losses.LinearCrossEntropy(12)), (tokens, tokens), 4),
-    }
-    for name, (model, x, factored) in cases.items():
-        blocks = kronecker_layout(model, x)
-        params, _ = jax.eval_shape(model.init, jax.random.key(0), x)
-        leaves = jax.tree_util.tree_leaves_with_path(params)
-        paths = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
-        assert sorted(path for block in blocks for path in block.names) == sorted(paths), name
-        assert sum(isinstance(block, Kronecker) for block in blocks) == factored, name
+    for blocks, pairs in run(jax.random.key(0)):
+        own = sorted(blocks, key=lambda block: (len(block.names) == 1, block.names))
+        assert [block.names for block in own] in ([("w", "b"), ("u",)], [("0/w", "0/b"), ("2/w", "2/b")])
+        for block, (a, g) in zip(own, pairs, strict=True):
+            size = len(block.a)
+            np.testing.assert_allclose(block.a, a[:size, :size], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(block.g, g, rtol=1e-4, atol=1e-6)

@@ -7,7 +7,7 @@ from jax.flatten_util import ravel_pytree
 
 import backprop_jax as bp
 from backprop_jax.harvest.curvature import fisher_product, gauss_newton_product, hessian_product
-from backprop_jax.losses import CrossEntropy, Huber, MeanSquaredError
+from backprop_jax.losses import CrossEntropy, Hinge, Huber, MeanSquaredError
 from tests.harvest.curvature.tiny import CLASSES, NUMBERS, PARAMS, X, dense, mlp
 
 
@@ -50,7 +50,5 @@ def test_fisher_of_the_model_is_gauss_newton_and_of_the_data_that_of_the_gradien
 
 
 def test_what_has_no_such_curvature_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"gauss_newton_product needs an objective supervised\(model, loss\).*Dense"):
-        gauss_newton_product(bp.Dense(3))
-    with pytest.raises(ValueError, match=r"root of the Hessian is known of .*CrossEntropy.*not of Huber"):
-        fisher_product(bp.supervised(mlp(), Huber()))
+    with pytest.raises(ValueError, match=r"Fisher matrix is known of .*CrossEntropy.*not of Hinge"):
+        fisher_product(bp.supervised(mlp(), Hinge()))

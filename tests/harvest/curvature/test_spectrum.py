@@ -5,7 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from backprop_jax.harvest.curvature import top_eigenvalues, trace
+import backprop_jax as bp
+from backprop_jax.harvest.curvature import gauss_newton_product, top_eigenvalues, trace
+from backprop_jax.losses import CrossEntropy
+from tests.harvest.curvature.tiny import CLASSES, PARAMS, X, dense, mlp
 
 RANDOM = np.random.default_rng(0)
 Q = np.linalg.qr(RANDOM.standard_normal((40, 40)))[0]
@@ -27,6 +30,22 @@ def test_are_those_of_numpy() -> None:
     matrix = MATRIX + 0.1 * np.diag(np.arange(40)).astype(np.float32)  # all different
     found = jax.jit(lambda key: top_eigenvalues(_product(matrix), LIKE, key, 4, 40))(jax.random.key(0))
     np.testing.assert_allclose(found, np.linalg.eigvalsh(matrix)[::-1][:4], rtol=1e-5)
+
+
+def test_of_a_net_are_those_of_numpy_of_its_whole_matrix() -> None:
+    objective, state, batch = bp.supervised(mlp(), CrossEntropy()), ((), (), ()), (X, CLASSES)
+    matrix = np.asarray(dense(objective, PARAMS, state, batch).gauss_newton, np.float64)
+
+    @jax.jit
+    def run(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        product = gauss_newton_product(objective)(PARAMS, state, batch)
+        return top_eigenvalues(product, PARAMS, key, 3), trace(product, PARAMS, key, 1000)
+
+    values, near = run(jax.random.key(0))
+    expected = np.linalg.eigvalsh(matrix)[::-1]
+    np.testing.assert_allclose(values, expected[:3], rtol=1e-4)
+    deviation = np.sqrt(2 * (np.sum(matrix**2) - np.sum(np.diag(matrix) ** 2)) / 1000)
+    assert abs(near - expected.sum()) < 4 * deviation
 
 
 def test_few_iterations_find_the_largest_and_a_multiple_one_is_found_as_often() -> None:

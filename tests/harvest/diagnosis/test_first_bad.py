@@ -8,6 +8,7 @@ import pytest
 import backprop_jax as bp
 from backprop_jax import losses
 from backprop_jax.harvest import find_first_bad
+from tests.test_catalogue import MODELS, TOKENS
 
 BLOCK = bp.skip(bp.chain(norm=bp.LayerNorm(), dense=bp.Dense(4)))
 MODEL = bp.chain(
@@ -90,3 +91,38 @@ def test_between_layers_the_model_itself_is_named() -> None:
     params = ({"w": jnp.eye(3), "b": jnp.zeros(3)},)
     found = find_first_bad(objective, params, ((),), batch)
     assert found is not None and found.path == "0" and found.layer == bp.skip(bp.Dense(3))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_in_every_model_the_layer_that_has_the_number_is_named(name: str) -> None:
+    """In one of the first to be called, for what runs before it is compiled operation by operation."""
+    model, x = MODELS[name]
+    if name == "transformer":  # which reads a vocabulary of 9
+        x = (TOKENS % 9, *x[1:])
+    objective = model if name.endswith("Loss") else bp.chain(model=model, loss=bp.from_function(_total))
+    start = jax.eval_shape(objective.init, jax.random.key(0), x)
+    params, state = jax.tree.map(_zeros, start)
+    paths = {jax.tree_util.keystr(keys, simple=True, separator="/"): leaf for keys, leaf in _leaves(params)}
+    layers: dict[str, None] = {}
+    bp.rewrite_with_path(objective, lambda path, layer: layers.setdefault(path) or layer)
+    of_layers = [(layer, path) for layer in layers for path in paths if path.rpartition("/")[0] == layer]
+    layer, path = min(of_layers, key=lambda pair: not pair[1].endswith("table"))
+    paths[path][...] = np.nan
+    found = find_first_bad(objective, params, state, x)
+    assert found is not None and (found.path, found.direction) == (layer, "forward")
+    assert "so are its parameters" in found.cause
+
+
+def _leaves(tree):
+    return jax.tree.flatten_with_path(tree)[0]
+
+
+def _zeros(shape: jax.ShapeDtypeStruct):
+    if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(np.zeros((*shape.shape, 2), np.uint32))
+    return np.zeros(shape.shape, shape.dtype)
+
+
+def _total(y) -> jax.Array:
+    leaves = [leaf for leaf in jax.tree.leaves(y) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return sum((jnp.sum(leaf.astype(jnp.float32)) for leaf in leaves), jnp.zeros(()))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax.harvest.diagnosis import EDGES
-from backprop_jax.harvest.diagnosis.flow import statistics
+from backprop_jax.harvest.diagnosis.flow import _folded, _reduced, statistics
 
 
 def expected(arrays: list[np.ndarray]) -> dict:
@@ -40,6 +40,24 @@ def test_are_those_that_numpy_counts() -> None:
             np.testing.assert_allclose(getattr(told, name), value, 1e-5, err_msg=name)
         assert {field.dtype for field in told} == {np.dtype(np.float32)}
     np.testing.assert_allclose(jitted(x, None).rms, np.sqrt(np.mean(x.astype(np.float64) ** 2)), 1e-5)
+
+
+def test_of_any_number_of_rows_and_by_both_ways() -> None:
+    """The second is that of a GPU. Many columns, for XLA's largest of many on a CPU passes over a NaN."""
+    random = np.random.default_rng(1)
+    for rows in (1, 2, 7, 8, 9, 15, 127, 130):
+        x = random.standard_normal((rows, 1024)).astype(np.float32)
+        x[:, 5] = 0
+        if rows > 8:
+            x[3, 7], x[rows - 1, 9], x[0, 600] = np.nan, -np.inf, np.inf
+        told = jax.jit(statistics)(x)
+        for name, value in expected([x]).items():
+            np.testing.assert_allclose(getattr(told, name), value, 1e-4, err_msg=f"{name} of {rows}")
+        for ours in (_folded(x), _reduced(x)):
+            numbers = ~np.isnan(x).any(0)
+            np.testing.assert_allclose(ours.largest[numbers], np.abs(x).max(0)[numbers], 1e-6)
+            np.testing.assert_allclose(ours.squares, np.sum(x.astype(np.float64) ** 2, 0), 1e-5)
+            assert ours.not_finite == np.sum(~np.isfinite(x))
 
 
 def test_of_nothing_are_zero() -> None:

@@ -12,9 +12,6 @@ from tests.test_catalogue import MODELS
 
 QUICK = {"xla_backend_optimization_level": 0}
 
-# One of each kind: to trace all models takes a minute, and the others are made of the same combinators.
-KINDS = "residual_mlp", "char_lm", "sentiment_classifier", "BertPreTrainingLoss", "EncoderDecoderLoss"
-
 
 def draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
@@ -100,7 +97,7 @@ def test_are_taken_at_every_third_step() -> None:
     assert [float(part.values) for path in "01" for part in told[path]] == [24, 0, 12, 12]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)  # traced, not compiled
 def test_are_there_in_every_model(name: str) -> None:
     model, x = MODELS[name]
     objective = model if name.endswith("Loss") else bp.chain(model=model, loss=bp.from_function(_total))

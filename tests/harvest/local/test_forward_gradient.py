@@ -42,8 +42,6 @@ def test_it_draws_from_the_state_of_a_keyed_model() -> None:
         ForwardGradient()(plain)(params, state, BATCH)
     with pytest.raises(ValueError, match="directions, 1 or more, not 0"):
         ForwardGradient(0)
-    with pytest.raises(TypeError, match="Keyed takes layers"):
-        Keyed("model")  # pyright: ignore[reportArgumentType]
 
 
 def test_whole_numbers_among_the_parameters_have_no_gradient() -> None:
