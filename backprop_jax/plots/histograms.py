@@ -29,7 +29,7 @@ def plot_histograms(arrays: PyTree, title: str = "") -> "Figure":
     """
     leaves = [
         (jax.tree_util.keystr(path, simple=True, separator="/"), np.asarray(leaf, np.float64).ravel())
-        for path, leaf in jax.tree.leaves_with_path(arrays)
+        for path, leaf in jax.tree.leaves_with_path(jax.tree.map(np.asarray, arrays))
         if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and leaf.size
     ]
     if not leaves:

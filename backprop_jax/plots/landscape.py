@@ -1,5 +1,6 @@
 """The loss around the parameters that training found."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -7,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.core.rewrite import eval_mode
+from backprop_jax.core.rewrite import eval_mode, rewrite_with_path
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.plots.paper import blank
 
@@ -38,8 +40,8 @@ def loss_landscape(
     """The loss of a batch, in eval mode, at params + a u + b v for a and b from -extent to extent.
 
     u and v are random, and each filter of them as long as that of the parameters: what a unit reads, all of a kernel
-    but its last axis. So a landscape does not depend on the scale of the weights, which norms and ReLUs make free. What
-    has fewer than two axes, such as biases and the scales of norms, stays.
+    but its last axis, in a `scan` that of each layer. So a landscape does not depend on the scale of the weights, which
+    norms and ReLUs make free. What has fewer than two axes, such as biases and the scales of norms, stays.
 
     Raises:   ValueError if extent is not above 0 or points not an odd number of 3 or more.
     Source:   Li et al., 2018, arXiv:1712.09913, section 4.
@@ -48,47 +50,68 @@ def loss_landscape(
         raise ValueError(f"a landscape needs extent above 0 and an odd number of points, not {extent!r} and {points!r}")
     places = np.linspace(-extent, extent, points)
     places[points // 2] = 0  # exactly the parameters
-    return Landscape(places, np.asarray(_losses(eval_mode(objective), params, state, batch, seed, places)))
+    along = jnp.asarray(places, jnp.float32)
+    return Landscape(
+        places, np.asarray(_losses(eval_mode(objective), params, state, batch, jax.random.key(seed), along))
+    )
 
 
-def _losses(objective: Layer, params: PyTree, state: PyTree, batch: PyTree, seed: int, places: np.ndarray) -> jax.Array:
-    first, second = (_direction(key, params) for key in jax.random.split(jax.random.key(seed)))
+@partial(jax.jit, static_argnums=0)
+def _losses(
+    objective: Layer, params: PyTree, state: PyTree, batch: PyTree, key: jax.Array, places: jax.Array
+) -> jax.Array:
+    first, second = (_direction(objective, key, params) for key in jax.random.split(key))
 
-    @jax.jit
-    def all_of_them(params: PyTree, state: PyTree, batch: PyTree, places: jax.Array) -> jax.Array:
-        def at(place: tuple[jax.Array, jax.Array]) -> jax.Array:
-            a, b = place
-            moved = jax.tree.map(lambda p, u, v: (p + a * u + b * v).astype(p.dtype), params, first, second)
-            return objective.forward(moved, state, batch)[0]
+    def at(a: jax.Array, b: jax.Array) -> jax.Array:
+        moved = jax.tree.map(lambda p, u, v: (p + a * u + b * v).astype(p.dtype), params, first, second)
+        return objective.forward(moved, state, batch)[0]
 
-        return lax.map(lambda b: lax.map(lambda a: at((a, b)), places), places)
-
-    return all_of_them(params, state, batch, jnp.asarray(places, jnp.float32))
+    return lax.map(lambda b: lax.map(lambda a: at(a, b), places), places)
 
 
-def _direction(key: jax.Array, params: PyTree) -> PyTree:
-    leaves, structure = jax.tree.flatten(params)
+def _direction(objective: Layer, key: jax.Array, params: PyTree) -> PyTree:
+    scans = _paths_of_scans(objective)
+    leaves, structure = jax.tree.flatten_with_path(params)
     keys = jax.random.split(key, max(len(leaves), 1))
-    return structure.unflatten(map(_filters_as_long, keys, leaves))
+    moved = []
+    for key, (path, leaf) in zip(keys, leaves, strict=False):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        moved.append(_filters_as_long(key, leaf, sum(f"/{name}".startswith(f"{scan}/") for scan in scans)))
+    return structure.unflatten(moved)
 
 
-def _filters_as_long(key: jax.Array, leaf: jax.Array) -> jax.Array:
+def _paths_of_scans(objective: Layer) -> list[str]:
+    found: list[str] = []
+
+    def look(path: str, layer: Layer) -> Layer:
+        if isinstance(layer, Scan):
+            found.append(f"/{path}" if path else "")
+        return layer
+
+    rewrite_with_path(objective, look)
+    return found
+
+
+def _filters_as_long(key: jax.Array, leaf: jax.Array, stacked: int) -> jax.Array:
+    """`stacked` is the number of axes of layers in front."""
     wide = leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32))
-    if leaf.ndim < 2:
+    if leaf.ndim - stacked < 2:
         return jnp.zeros_like(wide)
     drawn = jax.random.normal(key, leaf.shape, wide.dtype)
-    length, of_drawn = (
-        jnp.sqrt(jnp.sum(jnp.square(array), tuple(range(leaf.ndim - 1)), keepdims=True)) for array in (wide, drawn)
-    )
+    of_filter = tuple(range(stacked, leaf.ndim - 1))
+    length, of_drawn = (jnp.sqrt(jnp.sum(jnp.square(array), of_filter, keepdims=True)) for array in (wide, drawn))
     return drawn * (length / of_drawn)
 
 
 def plot_landscape(landscape: Landscape, title: str = "Loss around the trained parameters") -> "Figure":
     """Lines of equal loss, from above and as a surface. Losses that are not finite are left out.
 
-    Raises:   ModuleNotFoundError, naming the extra to install, if matplotlib is missing.
+    Raises:   ValueError if no loss is finite; ModuleNotFoundError, naming the extra to install, if matplotlib is
+              missing.
     """
     places, losses = landscape
+    if not np.isfinite(losses).any():
+        raise ValueError("no loss of the landscape is finite")
     finite = np.where(np.isfinite(losses), losses, np.nan)
     # By factors where the rim is far above the middle, which would be flat otherwise.
     lowest, highest = np.nanmin(finite), np.nanmax(finite)

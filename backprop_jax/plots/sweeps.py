@@ -61,7 +61,7 @@ def parallel_coordinates(trials: Sequence[Trial], scores: np.ndarray, label: str
 def heat_map(trials: Sequence[Trial], scores: np.ndarray, x: str, y: str, label: str = "score") -> "Figure":
     """The scores over two hyper-parameters: a field for each pair of values of a grid, else a point for each trial.
 
-    Fields and points of several trials show the best; what diverged is crossed out.
+    Fields and points of several trials show the best; what diverged is crossed out, and what nobody tried is empty.
 
     Shapes:   scores (N,), the smaller the better.
     Raises:   ValueError as `parallel_coordinates`, and if the trials have no hyper-parameter of this name.
@@ -96,14 +96,17 @@ def heat_map(trials: Sequence[Trial], scores: np.ndarray, x: str, y: str, label:
 def _fields(
     axes: "Axes", columns: np.ndarray, rows: np.ndarray, across: np.ndarray, along: np.ndarray, scores: np.ndarray
 ) -> Any:
-    best = np.full((len(rows), len(columns)), np.inf)
-    finite = np.where(np.isfinite(scores), scores, np.inf)
-    np.minimum.at(best, (np.searchsorted(rows, along), np.searchsorted(columns, across)), finite)
+    best, tried = np.full((len(rows), len(columns)), np.inf), np.zeros((len(rows), len(columns)), bool)
+    field = np.searchsorted(rows, along), np.searchsorted(columns, across)
+    tried[field] = True
+    np.minimum.at(best, field, np.where(np.isfinite(scores), scores, np.inf))
     shown = np.where(np.isfinite(best), best, np.nan)
     norm = _norm(scores)
     drawn = axes.imshow(shown, cmap=MAP, norm=norm, origin="lower", aspect="auto")
     for row, column in np.ndindex(best.shape):
         value = shown[row, column]
+        if not tried[row, column]:
+            continue
         text, dark = ("x", False) if np.isnan(value) else (f"{value:.3g}", norm(value) < 0.6)
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     axes.set_xticks(range(len(columns)), [f"{value:.3g}" for value in columns])

@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import math
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,8 @@ class Checkpoints:
             raise ValueError(f"Checkpoints keeps the last 1 or more, not {keep_last!r}")
         self.folder = Path(folder).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._ocp = _orbax()
+        ocp = _orbax()
+        self._args = ocp.args
         from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
 
         # Half-written ones, of a process that was killed, are of no use to anybody.
@@ -62,8 +64,8 @@ class Checkpoints:
                 keep.BestN(get_metric_fn=_score, reverse=True, n=1, keep_checkpoints_without_metrics=False),
             ]
         )
-        options = self._ocp.CheckpointManagerOptions(preservation_policy=policy, cleanup_tmp_directories=True)
-        self._manager = self._ocp.CheckpointManager(self.folder, options=options, item_names=(ITEM, FACTS))
+        options = ocp.CheckpointManagerOptions(preservation_policy=policy, cleanup_tmp_directories=True)
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=(ITEM, FACTS))
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -91,33 +93,40 @@ class Checkpoints:
     ) -> None:
         """Begin to write; what went wrong with the checkpoint before is raised here, or by `close`.
 
-        `facts` are what JSON can hold, such as the place in the data. The smaller a score the better.
+        `facts` are what JSON can hold, such as the place in the data. The smaller a score the better; one that is NaN
+        is none. Copying the arrays and their checksums takes the caller's time, writing them does not.
 
-        Raises:   OSError if the disk is full or cannot be written to; the older checkpoints stay.
+        Raises:   ValueError if there is a checkpoint of this step or a later one, which `discard_after` removes, if
+                  there are no arrays, or two leaves have the same path; TypeError for a leaf that is no array; OSError
+                  if the disk is full or cannot be written to: the older checkpoints stay.
         """
-        arguments = self._ocp.args
-        score = None if score is None else float(score)
+        if self.steps and step <= self.steps[-1]:
+            raise ValueError(
+                f"{self.folder} has a checkpoint of step {self.steps[-1]}, so one of step {step} cannot follow: "
+                "discard_after(step) removes those that are later"
+            )
+        host = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.array(leaf), _filled(training))
+        score = None if score is None or math.isnan(score) else float(score)
         told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(training)})
-        kept = {"told": told, "checksum": zlib.crc32(told.encode())}
-        self._manager.save(
-            step,
-            args=arguments.Composite(
-                training=arguments.StandardSave(_filled(training)), facts=arguments.JsonSave(kept)
-            ),
-            metrics=None if score is None else {"score": score},
-            force=True,
+        item = self._args.Composite(
+            training=self._args.StandardSave(host),
+            facts=self._args.JsonSave({"told": told, "checksum": zlib.crc32(told.encode())}),
         )
+        metrics = None if score is None else {"score": score}
+        with self._as_os_error():
+            self._manager.save(step, args=item, metrics=metrics, force=True)
 
     def restore(self, like: PyTree, step: int | None = None) -> Restored | None:
         """The latest checkpoint that is whole, or that of a step; None if there is none.
 
         `like` gives the structure and, for arrays on several devices, the places: `train.start` makes it, or
-        `jax.eval_shape` of it. Damaged checkpoints are left where they are.
+        `jax.eval_shape` of it. Damaged checkpoints are left where they are; before going on from an earlier step remove
+        them by `discard_after`.
 
         Raises:   ValueError if the checkpoint is of another model or optimizer, naming the leaves that differ; OSError
                   if there are checkpoints and none can be read, or not the one asked for.
         """
-        self._manager.wait_until_finished()
+        self._wait()
         damaged: dict[int, str] = {}
         for candidate in reversed(self.steps) if step is None else [step]:
             try:
@@ -127,7 +136,7 @@ class Checkpoints:
                     f"the checkpoint {self.folder / str(candidate)} is of another training: {error}"
                 ) from None
             except Exception as error:  # whatever orbax and the libraries below it make of a damaged file
-                damaged[candidate] = " ".join(str(error).split())[:300] or type(error).__name__
+                damaged[candidate] = _reason(error)
         if damaged:
             told = "; ".join(f"{number}: {why}" for number, why in damaged.items())
             raise OSError(f"no checkpoint in {self.folder} can be read: {told}")
@@ -135,7 +144,7 @@ class Checkpoints:
 
     def discard_after(self, step: int) -> None:
         """Remove the checkpoints of later steps: a training that goes on from `step` will make them anew."""
-        self._manager.wait_until_finished()
+        self._wait()
         for later in self.steps:
             if later > step:
                 self._manager.delete(later)
@@ -145,13 +154,25 @@ class Checkpoints:
 
         Raises:   as `save`.
         """
-        self._manager.close()
+        with self._as_os_error():
+            self._manager.close()
+
+    def _wait(self) -> None:
+        with self._as_os_error():
+            self._manager.wait_until_finished()
+
+    @contextlib.contextmanager
+    def _as_os_error(self) -> Iterator[None]:
+        """What orbax and the libraries below it raise where the disk is at fault is of many kinds."""
+        try:
+            yield
+        except Exception as error:
+            raise OSError(f"a checkpoint in {self.folder} could not be written: {_reason(error)}") from error
 
     def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
-        arguments = self._ocp.args
         kept = self._told(step)
         _compare(like, kept["checksums"])
-        wanted = arguments.Composite(training=arguments.StandardRestore(_filled(like)))
+        wanted = self._args.Composite(training=self._args.StandardRestore(_filled(like)))
         read = self._manager.restore(step, args=wanted)[ITEM]
         leaves = {
             path: read[path] if leaf.size else jnp.zeros(leaf.shape, leaf.dtype)
@@ -163,11 +184,14 @@ class Checkpoints:
         return jax.tree.structure(like).unflatten(leaves.values()), kept["facts"]
 
     def _told(self, step: int) -> dict[str, Any]:
-        arguments = self._ocp.args
-        kept = self._manager.restore(step, args=arguments.Composite(facts=arguments.JsonRestore()))[FACTS]
+        kept = self._manager.restore(step, args=self._args.Composite(facts=self._args.JsonRestore()))[FACTS]
         if zlib.crc32(kept["told"].encode()) != kept["checksum"]:
             raise OSError("the facts are not those that were written")
         return json.loads(kept["told"])
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _score(metrics: Mapping[str, float]) -> float:
@@ -204,13 +228,24 @@ def _form(leaf: Any) -> str:
 
 def _filled(tree: PyTree) -> dict[str, Any]:
     """The leaves by path, without those of no numbers, which orbax does not take."""
-    return {path: leaf for path, leaf in _by_path(tree).items() if leaf.size}
+    filled = {path: leaf for path, leaf in _by_path(tree).items() if leaf.size}
+    if not filled:
+        raise ValueError("there is no array to keep")
+    return filled
 
 
 def _by_path(tree: PyTree) -> dict[str, Any]:
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)
-    }
+    found: dict[str, Any] = {}
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if not hasattr(leaf, "dtype"):
+            raise TypeError(
+                f"a checkpoint is made of arrays, and {name} is {type(leaf).__name__}: jnp.asarray makes one"
+            )
+        if name in found:
+            raise ValueError(f"two leaves have the path {name}: name one of them without a slash")
+        found[name] = leaf
+    return found
 
 
 def _orbax() -> Any:

@@ -67,13 +67,13 @@ def in_calls(batches: Iterator[PyTree], steps: int) -> Iterable[PyTree]:
 
     Raises:   ValueError if there are fewer, or they are not all of one shape.
     """
-    taken = 0
+    taken, shapes = 0, set()
     while taken < steps:
         some: list[Any] = list(islice(batches, min(STEPS_A_CALL, steps - taken)))
         taken += len(some)
         if len(some) < STEPS_A_CALL and taken < steps:
             raise ValueError(f"the batches ended after {taken} of {steps} steps: give an iterator over more epochs")
-        shapes = {str(jax.tree.map(np.shape, batch)) for batch in some}
+        shapes |= {str(jax.tree.map(np.shape, batch)) for batch in some}
         if len(shapes) > 1:
             raise ValueError(f"all batches of a sweep need one shape, not {' and '.join(sorted(shapes))}")
         yield jax.tree.map(lambda *leaves: np.stack(leaves), *some)

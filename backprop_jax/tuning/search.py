@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from backprop_jax.core.whole_number import whole_number
-from backprop_jax.tuning.space import Axis, LogUniform, OneOf, Uniform
+from backprop_jax.tuning.space import Axis, LogUniform, OneOf, require_axes
 
 if TYPE_CHECKING:
     import optuna
@@ -44,9 +44,7 @@ def search(
         ) from error
     if not space or whole_number(count, least=1) is None:
         raise ValueError(f"a search needs an axis and a count of 1 or more, not {dict(space)!r} and {count!r}")
-    for name, axis in space.items():
-        if not isinstance(axis, OneOf | Uniform | LogUniform):
-            raise TypeError(f"the axis {name!r} must be OneOf, Uniform or LogUniform, not {axis!r}")
+    require_axes(space)
     if study is None:
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
 

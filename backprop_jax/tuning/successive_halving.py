@@ -13,7 +13,7 @@ from backprop_jax.train.step import GradientTransform, Training
 from backprop_jax.tuning.runs import advance, begin, in_calls, keep, with_first
 from backprop_jax.tuning.scores import Score
 from backprop_jax.tuning.space import Trial
-from backprop_jax.tuning.sweep import ranking
+from backprop_jax.tuning.sweep import best_of, ranking
 
 __all__ = ["Halving", "Rung", "successive_halving"]
 
@@ -33,8 +33,9 @@ class Halving(NamedTuple):
 
     @property
     def best(self) -> Trial:
-        """The best trial of the last rung."""
-        return self.trials[self.rungs[-1].trials[0]]
+        """The best trial of the last rung. Raises: ValueError if it diverged."""
+        last = self.rungs[-1]
+        return best_of([self.trials[trial] for trial in last.trials], last.scores)
 
 
 def successive_halving(

@@ -13,7 +13,7 @@ from backprop_jax.tuning.runs import advance, begin, in_calls, with_first
 from backprop_jax.tuning.scores import Score
 from backprop_jax.tuning.space import Trial
 
-__all__ = ["Sweep", "ranking", "sweep"]
+__all__ = ["Sweep", "best_of", "ranking", "sweep"]
 
 
 class Sweep(NamedTuple):
@@ -31,8 +31,8 @@ class Sweep(NamedTuple):
 
     @property
     def best(self) -> Trial:
-        """The best trial."""
-        return self.trials[self.ranking[0]]
+        """The best trial. Raises: ValueError if all diverged."""
+        return best_of(self.trials, self.scores[:, :, -1].mean(1))
 
     def training(self, trial: int, seed: int = 0) -> Training:
         """What the run of one trial and seed, by their numbers, learned."""
@@ -85,6 +85,13 @@ def sweep(
         np.concatenate(losses).T.reshape(*form, steps),
         jax.tree.map(lambda leaf: leaf.reshape(*form, *leaf.shape[1:]), runs),
     )
+
+
+def best_of(trials: Sequence[Trial], scores: np.ndarray) -> Trial:
+    """That of the smallest of the scores (N,). Raises: ValueError if none is finite."""
+    if not np.isfinite(scores).any():
+        raise ValueError(f"none of the {len(trials)} trials came to a finite score: try smaller learning rates")
+    return trials[ranking(scores)[0]]
 
 
 def ranking(scores: np.ndarray) -> np.ndarray:

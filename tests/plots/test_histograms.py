@@ -26,3 +26,4 @@ def test_every_array_has_one() -> None:
 def test_nothing_to_draw_is_refused() -> None:
     with pytest.raises(ValueError, match="no array of floating point"):
         plots.plot_histograms({"n": jnp.arange(3), "e": jnp.zeros((0, 2))})
+    assert plots.plot_histograms({"a": 1.0}).axes

@@ -22,13 +22,23 @@ def test_a_parabola_is_one() -> None:
 
 
 def test_each_filter_is_as_long_as_that_of_the_parameters() -> None:
-    params = {"w": jax.random.normal(jax.random.key(1), (3, 3, 2, 4)).at[..., 1].set(0), "b": jnp.ones(4)}
-    direction = _direction(jax.random.key(2), params)
-    of_params, of_direction = (
-        np.linalg.norm(np.asarray(tree["w"]).reshape(-1, 4), axis=0) for tree in (params, direction)
-    )
-    np.testing.assert_allclose(of_direction, of_params, rtol=1e-5)
-    assert not direction["b"].any() and of_direction[1] == 0
+    """And what belongs to no filter stays, each layer of a scan by itself."""
+    model = bp.chain(conv=bp.Conv(4, (3, 3)), blocks=bp.scan(bp.chain(norm=bp.LayerNorm(), dense=bp.Dense(4)), 3))
+    params, _ = model.init(jax.random.key(0), jnp.zeros((1, 5, 5, 2)))
+    params["conv"]["w"] = params["conv"]["w"].at[..., 1].set(0)
+    direction = _direction(model, jax.random.key(2), params)
+    moved = {"conv": (36 // 2, 4), "blocks": (3, 4, 4)}
+    for name, shape in moved.items():
+        of_params, of_direction = (
+            np.linalg.norm(np.asarray(w).reshape(shape), axis=-2)
+            for w in (
+                params[name]["w"] if name == "conv" else params[name]["dense"]["w"] for params in (params, direction)
+            )
+        )
+        np.testing.assert_allclose(of_direction, of_params, rtol=1e-5)
+    assert direction["conv"]["w"].any() and not direction["conv"]["w"][..., 1].any()
+    still = direction["conv"]["b"], direction["blocks"]["dense"]["b"], direction["blocks"]["norm"]
+    assert not any(leaf.any() for leaf in jax.tree.leaves(still))
 
 
 def test_dropout_is_off() -> None:
@@ -52,4 +62,6 @@ def test_the_picture() -> None:
     losses_[0, 0] = np.inf
     above, surface = plots.plot_landscape(plots.Landscape(places, losses_)).axes
     assert above.get_xlim() == (-1, 1) and "log10" in surface.get_zlabel()
+    with pytest.raises(ValueError, match="no loss of the landscape is finite"):
+        plots.plot_landscape(plots.Landscape(places, np.full((5, 5), np.nan)))
     assert "log10" not in plots.plot_landscape(plots.Landscape(places, 5 + losses_)).axes[1].get_zlabel()

@@ -31,6 +31,12 @@ def test_a_grid_becomes_fields() -> None:
     assert sorted(text.get_text() for text in crossed.texts) == ["0.1", "0.2", "0.4", "x"]
 
 
+def test_a_field_that_nobody_tried_is_empty() -> None:
+    trials = [{"a": a, "b": b} for a, b in ((1, 1), (2, 2), (1, 2), (1, 2))]
+    axes = plots.heat_map(trials, np.array([1, 2, np.nan, 3]), "a", "b").axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "2", "3"]
+
+
 def test_drawn_trials_become_points() -> None:
     trials = tuning.draw({"rate": tuning.LogUniform(1e-6, 1), "decay": tuning.Uniform(0, 1)}, 9)
     figure = plots.heat_map(trials, np.r_[np.arange(8.0), np.inf], "rate", "decay")

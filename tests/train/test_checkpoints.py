@@ -1,5 +1,7 @@
 """What a checkpoint brings back, and what becomes of a damaged one."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -104,6 +106,48 @@ def test_a_half_written_one_is_no_checkpoint(tmp_path: Path) -> None:
         assert checkpoints.restore(training(0)).step == 1
 
 
+def test_a_score_that_is_no_number_is_none(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, keep_last=1) as checkpoints:
+        for step, score in enumerate([1.0, float("nan"), 2.0, 3.0]):
+            checkpoints.save(step, training(step), score=score)
+        assert checkpoints.best == 0
+        checkpoints._wait()
+        assert checkpoints.steps == [0, 3]
+
+
+def test_steps_only_grow(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, training(3))
+        for step in (3, 2):
+            with pytest.raises(ValueError, match=f"of step 3, so one of step {step} cannot follow: discard_after"):
+                checkpoints.save(step, training(step))
+        checkpoints.discard_after(2)
+        checkpoints.save(3, training(4))
+        assert is_training(checkpoints.restore(training(0)).training, 4)
+
+
+def test_a_full_disk_is_an_os_error_and_the_older_one_stays(tmp_path: Path) -> None:
+    """In a process of its own, whose files may not grow beyond a hundred thousand bytes."""
+    script = """
+import resource, sys
+import jax.numpy as jnp, numpy as np
+from backprop_jax.train.checkpoints import Checkpoints
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+numbers = lambda n: {"w": jnp.asarray(np.random.default_rng(0).normal(size=n))}
+checkpoints = Checkpoints(sys.argv[1])
+checkpoints.save(1, numbers(100))
+try:
+    checkpoints.save(2, numbers(100_000))
+    checkpoints.close()
+except OSError as error:
+    print("could not be written" in str(error))
+print(Checkpoints(sys.argv[1]).restore(numbers(100)).step)
+"""
+    run = [sys.executable, "-B", "-c", script, str(tmp_path)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    assert done.stdout == "True\n1\n", done.stderr
+
+
 def test_the_buffers_may_be_taken_at_once(tmp_path: Path) -> None:
     double = jax.jit(lambda tree: jax.tree.map(lambda leaf: 2 * leaf, tree), donate_argnums=0)
     values = {"w": jnp.arange(100_000.0)}
@@ -120,6 +164,13 @@ def test_the_buffers_may_be_taken_at_once(tmp_path: Path) -> None:
 def test_bad_input_is_refused(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="the last 1 or more, not 0"):
         Checkpoints(tmp_path, keep_last=0)
+    with Checkpoints(tmp_path) as checkpoints:
+        with pytest.raises(ValueError, match="two leaves have the path a/b"):
+            checkpoints.save(1, {"a/b": jnp.zeros(1), "a": {"b": jnp.ones(1)}})
+        with pytest.raises(TypeError, match="a is int"):
+            checkpoints.save(1, {"a": 1})
+        with pytest.raises(ValueError, match="no array to keep"):
+            checkpoints.save(1, {"a": jnp.zeros(0)})
     monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
     with pytest.raises(ModuleNotFoundError, match=r"backprop-jax\[checkpoints\]"):
         Checkpoints(tmp_path)

@@ -36,8 +36,9 @@ def test_a_seed_tells_the_trials() -> None:
         (lambda: tuning.Uniform(1, 1), "low < high, not 1 and 1"),
         (lambda: tuning.LogUniform(0, 1), "0 < low < high, not 0 and 1"),
         (lambda: tuning.OneOf(()), "needs a value"),
-        (lambda: tuning.grid(), "a value of each"),
-        (lambda: tuning.grid(a=()), "a value of each"),
+        (lambda: tuning.grid(), "some values of each"),
+        (lambda: tuning.grid(a=()), "some values of each"),
+        (lambda: tuning.grid(a=1.0), "some values of each"),
         (lambda: tuning.draw({}, 1), "needs an axis"),
         (lambda: tuning.draw({"a": tuning.Uniform(0, 1)}, 0), "a count of 1 or more.* 0"),
     ],
@@ -45,3 +46,8 @@ def test_a_seed_tells_the_trials() -> None:
 def test_nothing_to_try_is_refused(make, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_an_axis_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="'a' must be OneOf"):
+        tuning.draw({"a": (1, 2)}, 1)

@@ -71,6 +71,12 @@ def test_a_run_is_that_of_the_bare_step() -> None:
     assert found.scores[3, 0, 0] == pytest.approx(np.mean(np.argmax(y, -1) != data[0][1]))
 
 
+def test_where_all_diverge_none_is_the_best() -> None:
+    found = tuning.sweep(OBJECTIVE, optim.sgd(1.0), [{}], batches(), lambda *_: jnp.nan, steps=1)
+    with pytest.raises(ValueError, match="none of the 1 trials"):
+        _ = found.best
+
+
 def test_progress_is_told() -> None:
     told = []
     tuning.sweep(
@@ -90,6 +96,7 @@ def test_progress_is_told() -> None:
         ({"steps": 0}, "not 0"),
         ({"batches": []}, "no batch"),
         ({"batches": [ONES] * 3}, "ended after 3 of 4"),
+        ({"batches": [ONES] * 16 + [(np.ones((2, 1)), np.ones((2, 1)))], "steps": 17}, "one shape"),
         ({"batches": [ONES, jax.tree.map(lambda leaf: np.concatenate([leaf, leaf]), ONES)] * 2}, "one shape"),
     ],
 )
