@@ -5,6 +5,7 @@ from backprop_jax.combinators.cast import cast
 from backprop_jax.combinators.chain import chain
 from backprop_jax.combinators.first import first
 from backprop_jax.combinators.folding import fold_batch_norm
+from backprop_jax.combinators.loss_scaling import loss_scaled
 from backprop_jax.combinators.low_rank import lora, merge_lora
 from backprop_jax.combinators.parallel import fan_out, parallel
 from backprop_jax.combinators.recurrent import recurrent, remat_steps
@@ -27,6 +28,7 @@ __all__ = [
     "first",
     "fold_batch_norm",
     "lora",
+    "loss_scaled",
     "merge_lora",
     "parallel",
     "recurrent",

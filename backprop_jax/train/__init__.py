@@ -8,6 +8,7 @@ from backprop_jax.train.gradient_norms import gradient_norms
 from backprop_jax.train.held_out import stream_loss, window_loss
 from backprop_jax.train.history import save_history
 from backprop_jax.train.loop import Fit, Progress
+from backprop_jax.train.loss_scale import scaled_value_and_grad
 from backprop_jax.train.parameter_files import load_model, load_params, save_model, save_params
 from backprop_jax.train.progress import show_progress
 from backprop_jax.train.report import save_report
@@ -40,6 +41,7 @@ __all__ = [
     "save_model",
     "save_params",
     "save_report",
+    "scaled_value_and_grad",
     "show_progress",
     "start",
     "step_times",
