@@ -84,7 +84,7 @@ COMBINATORS = [
     Row("spectral_norm", bp.spectral_norm(bp.Dense(4), 2), normal(3, 5), {"smooth": False}),
     Row("spectral_norm", bp.eval_mode(bp.spectral_norm(bp.chain(bp.Dense(2)))), normal(1, 3)),
     # Held constant, so differences tell another derivative.
-    Row("loss_scaled", bp.loss_scaled(bp.Dense(3), 16.0), normal(4, 5)),
+    Row("loss_scaled", bp.loss_scaled(bp.Dense(3), 16.0), normal(4, 5), {"residual_bytes": 84}),  # 4 for the scale
     Row("lora", bp.lora(bp.Dense(3), 2), normal(4, 5), {"smooth": False}),
     Row(
         "stop_gradient",
