@@ -45,7 +45,7 @@ def steps_to_loss(size: int, rate: jax.Array, key: jax.Array) -> jax.typing.Arra
         _, gradient = bp.value_and_grad(mean)(params, state, (x[drawn], y[drawn]))
         return (params := descend(params, gradient, rate)), number + 1, loss_of(params)
 
-    go_on = lambda carry: ~(carry[2] <= flags.loss) & (carry[1] < MOST)
+    go_on = lambda carry: ~(carry[2] <= flags.loss) & (carry[1] <= MOST)  # one step more tells who did not get there
     return jax.lax.while_loop(go_on, step, (start, 0, loss_of(start)))[1]
 
 
@@ -55,14 +55,14 @@ while loss > flags.loss:
     ((losses, _), gradient), told = statistics(params, state, (x, y))
     path.append((loss := float(losses.mean()), float(told.noise_scale)))
     params = descend(params, gradient, 0.4)
-for loss, scale in path[:: max(1, len(path) // 8)]:
-    print(f"loss {loss:.2f}: gradient noise scale {scale:6.1f}")
+print(*(f"loss {loss:.2f}: noise scale {scale:6.1f}" for loss, scale in path[:: max(1, len(path) // 8)]), sep="\n")
 for size in flags.sizes:
     run = lambda rate, key, size=size: steps_to_loss(size, rate, key)
-    runs = jax.jit(jax.vmap(jax.vmap(run, (0, None)), (None, 0)))(RATES, KEYS)
-    steps.append(np.median(runs, 0).min())
-    print(f"batches of {size:4}: {steps[-1]:5.0f} steps, {size * steps[-1]:7,.0f} examples")
-slope, least = np.polyfit(1 / np.array(flags.sizes), steps, 1, w=1 / np.array(steps))
+    steps.append(np.median(jax.jit(jax.vmap(jax.vmap(run, (0, None)), (None, 0)))(RATES, KEYS), 0).min())
+    told = f"{steps[-1]:5.0f} steps, {size * steps[-1]:7,.0f} examples"
+    print(f"batches of {size:4}: {told if steps[-1] <= MOST else f'more than {MOST} steps'}")
+sizes, steps = np.array([pair for pair in zip(flags.sizes, steps, strict=True) if pair[1] <= MOST]).reshape(-1, 2).T
+slope, least = np.polyfit(1 / sizes, steps, 1, w=1 / steps) if len(sizes) > 1 else (np.nan, np.nan)
 print(f"critical size: {slope / least:.0f} by the steps; noise scale: {np.median(path, 0)[1]:.0f} half of the way")
 
 if flags.plot:
@@ -71,9 +71,9 @@ if flags.plot:
     _, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     left.semilogy(*zip(*path, strict=True))
     left.set(xlabel="loss of the training images", ylabel="gradient noise scale: examples", xlim=(path[0][0], 0))
-    sizes = np.geomspace(min(flags.sizes), max(flags.sizes))
-    right.semilogx(flags.sizes, steps, "o", label="taken")
-    right.semilogx(sizes, least + slope / sizes, label=f"{least:.0f} (1 + {slope / least:.0f} / size)")
+    right.semilogx(sizes, steps, "o", label="taken")
+    along = np.geomspace(min(flags.sizes), max(flags.sizes))
+    right.semilogx(along, least + slope / along, label=f"{least:.0f} (1 + {slope / least:.0f} / size)")
     right.set(xlabel="batch size", xticks=flags.sizes, xticklabels=flags.sizes, ylabel=f"steps to loss {flags.loss:g}")
     right.legend()
     plt.savefig(flags.plot, dpi=120, bbox_inches="tight")

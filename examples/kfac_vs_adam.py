@@ -5,7 +5,7 @@
 Deep autoencoders are where second-order steps were shown to pay first: the layers squeeze 64 pixels into 8 numbers,
 and the directions in which the loss is curved differ by orders of magnitude. K-FAC gets each layer's curvature from one
 more backward pass at every tenth step and inverts it at every twentieth. It prints the loss along the way, and when
-each comes as low as Adam does in the end. Compilation is not counted.
+each comes as low as Adam ever does. Compilation is not counted.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from jax.core import Tracer
 
 from backprop_jax.core.example_gradients import is_gradients
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.varying import vary, varying_axes
 
 __all__ = [
     "add",
@@ -19,7 +20,6 @@ __all__ = [
     "is_differentiable",
     "match_vma",
     "pull",
-    "vary_like",
     "widen",
     "with_float0",
     "without_float0",
@@ -94,7 +94,7 @@ def match_vma(cotangent: PyTree, primal: PyTree) -> PyTree:
     """
 
     def match(part, like):
-        axes = _varying_axes(part) - _varying_axes(like)
+        axes = varying_axes(part) - varying_axes(like)
         return lax.psum(part, tuple(sorted(axes))) if axes else part
 
     return _map(match, cotangent, primal)
@@ -105,26 +105,8 @@ def widen(cotangent: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), cotangent)
 
 
-def vary_like(tree: PyTree, like: PyTree) -> PyTree:
-    """The tree, in the eyes of a `shard_map` varying over the mesh axes along which any leaf of `like` does.
-
-    What a loop begins with must vary as its results will. Outside `shard_map` this is the identity.
-    """
-    axes = frozenset().union(*map(_varying_axes, jax.tree.leaves(like)))
-    return jax.tree.map(lambda leaf: _vary(leaf, axes - _varying_axes(leaf)), tree)
-
-
-def _vary(array: jax.Array, axes: frozenset) -> jax.Array:
-    return lax.pcast(array, tuple(sorted(axes)), to="varying") if axes else array
-
-
 def _zeros(leaf) -> jax.Array:
-    return _vary(jnp.zeros(leaf.shape, leaf.dtype), _varying_axes(leaf))
-
-
-def _varying_axes(leaf) -> frozenset:
-    manual = getattr(getattr(leaf, "aval", leaf), "manual_axis_type", None)
-    return frozenset(getattr(manual, "varying", ()))
+    return vary(jnp.zeros(leaf.shape, leaf.dtype), varying_axes(leaf))
 
 
 def _map(fn: Callable, cotangent: PyTree, primal: PyTree) -> PyTree:

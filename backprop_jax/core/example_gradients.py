@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.varying import vary_like
 
 __all__ = [
     "AsMatrix",
@@ -251,7 +252,8 @@ def squares_one_by_one(own: ExampleGradients, columns: str | None) -> jax.Array:
     def add(number: jax.Array, total: jax.Array) -> jax.Array:
         return total + jnp.square(own.one(number).each()[0])
 
-    return over(columns, lax.fori_loop(0, own.examples, add, jnp.zeros(like.shape[1:], like.dtype)))
+    zeros = vary_like(jnp.zeros(like.shape[1:], like.dtype), own)
+    return over(columns, lax.fori_loop(0, own.examples, add, zeros))
 
 
 def once(columns: str | None, value: jax.Array) -> jax.Array:

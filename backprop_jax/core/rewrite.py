@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer
 
-__all__ = ["eval_mode", "layers_of", "rewrite", "rewrite_leaves", "rewrite_with_path"]
+__all__ = ["eval_mode", "layers_of", "rewrite", "rewrite_leaves", "rewrite_outermost", "rewrite_with_path"]
 
 Kind = TypeVar("Kind", bound=Layer)
 
@@ -23,7 +23,12 @@ def rewrite_with_path(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
     Paths read like `"encoder/0"`. A field named `layer` adds nothing to the path: a combinator that holds one layer
     there has that layer's parameters as its own.
     """
-    return _rewrite(layer, "", fn, lambda part: True)
+    return _rewrite(layer, "", lambda path, part: True, fn, fn)
+
+
+def rewrite_outermost(layer: Layer, selects: Callable[[str, Layer], bool], fn: Callable[[str, Layer], Layer]) -> Layer:
+    """The layer with `fn(path, part)` in place of each part that is selected; what these hold is not met."""
+    return _rewrite(layer, "", lambda path, part: not selects(path, part), _same, fn)
 
 
 def rewrite_leaves(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
@@ -32,37 +37,42 @@ def rewrite_leaves(layer: Layer, fn: Callable[[str, Layer], Layer]) -> Layer:
     Of a layer that `hands_on` or `adds_up` the gradients of some of its layers it is these that are met.
     """
 
-    def enters(part: Layer) -> bool | tuple[str, ...]:
+    def enters(path: str, part: Layer) -> bool | tuple[str, ...]:
         return part.is_wiring or (*part.hands_on, *part.adds_up)
 
-    return _rewrite(layer, "", lambda path, part: part if enters(part) else fn(path, part), enters)
+    return _rewrite(layer, "", enters, _same, fn)
+
+
+def _same(path: str, part: Layer) -> Layer:
+    return part
 
 
 def _rewrite(
     layer: Layer,
     path: str,
-    fn: Callable[[str, Layer], Layer],
-    enters: Callable[[Layer], bool | tuple[str, ...]],  # True: all fields
+    enters: Callable[[str, Layer], bool | tuple[str, ...]],  # True: all fields
+    entered: Callable[[str, Layer], Layer],
+    others: Callable[[str, Layer], Layer],
 ) -> Layer:
     def join(name: str) -> str:
         return f"{path}/{name}" if path else name
 
     def part(name: str, value: Any) -> Any:
         if isinstance(value, Layer):
-            return _rewrite(value, path if name == "layer" else join(name), fn, enters)
+            return _rewrite(value, path if name == "layer" else join(name), enters, entered, others)
         if isinstance(value, Children):
-            return value.map(lambda child_name, child: _rewrite(child, join(child_name), fn, enters))
+            return value.map(lambda name, child: _rewrite(child, join(name), enters, entered, others))
         if isinstance(value, tuple) and any(isinstance(entry, Layer) for entry in value):
             return tuple(part(f"{name}/{number}", entry) for number, entry in enumerate(value))
         return value
 
-    entered = enters(layer)
-    if not entered:
-        return fn(path, layer)
-    names = [field.name for field in dataclasses.fields(layer) if field.init] if entered is True else entered
+    into = enters(path, layer)
+    if not into:
+        return others(path, layer)
+    names = [field.name for field in dataclasses.fields(layer) if field.init] if into is True else into
     fields = {name: getattr(layer, name) for name in names}
     rewritten = {name: part(name, value) for name, value in fields.items()}
-    return fn(path, dataclasses.replace(layer, **rewritten))
+    return entered(path, dataclasses.replace(layer, **rewritten))
 
 
 def layers_of(layer: Layer, kind: type[Kind]) -> list[Kind]:

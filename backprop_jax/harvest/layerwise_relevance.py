@@ -1,5 +1,6 @@
 """What each input accounts for, layer by layer."""
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -9,7 +10,7 @@ from backprop_jax.combinators import with_backward
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import eval_mode, rewrite_leaves, rewrite_with_path
-from backprop_jax.harvest.explanations import require_target
+from backprop_jax.harvest.explanations import target_rows
 from backprop_jax.layers import AvgPool, Conv, Dense, Dropout, Flatten, GlobalAvgPool, Identity, MaxPool, Reshape
 from backprop_jax.layers.elementwise import Elementwise
 
@@ -25,19 +26,17 @@ def relevance(
 
     What biases and eps account for is lost; without them the sum over an example is y[target].
 
-    Raises:   ValueError if eps is not above 0, the model is more than a chain of Dense, Conv, pools, elementwise and
-              reshaping layers, or target is not one class number for each example.
+    Raises:   ValueError if eps is not above 0 and finite, the model is more than a chain of Dense, Conv, pools,
+              elementwise and reshaping layers, or target is not one class number for each example.
     Source:   Bach et al., 2015, PLoS ONE 10(7), eq. 58; Montavon et al., 2019, section 10.2.
     """
-    if not eps > 0:
-        raise ValueError(f"relevance needs an eps above 0, for it divides by what may be 0, not {eps!r}")
+    if not 0 < eps < math.inf:
+        raise ValueError(f"relevance needs a finite eps above 0, for it divides by what may be 0, not {eps!r}")
     model = eval_mode(model)
     rewrite_with_path(model, _refuse_wiring)
     by_rules = rewrite_leaves(model, lambda path, leaf: _with_relevance(path, leaf, eps))
     y, _, residuals = by_rules.forward(params, state, x)
-    require_target(y, target)
-    chosen = jax.nn.one_hot(target, y.shape[-1], dtype=y.dtype)
-    return by_rules.backward(params, residuals, y * chosen)[1]
+    return by_rules.backward(params, residuals, y * target_rows(y, target))[1]
 
 
 @dataclass(frozen=True)

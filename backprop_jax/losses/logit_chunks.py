@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.cotangents import vary_like
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.varying import vary_like
 
 __all__ = ["Gradients", "Rule", "Terms", "accumulate", "chunk_of_tokens", "measure", "product", "tile_of_classes"]
 

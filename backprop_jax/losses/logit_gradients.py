@@ -10,6 +10,7 @@ from jax import lax
 
 from backprop_jax.core.example_gradients import ExampleGradients, squares_one_by_one, static
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.varying import vary_like
 from backprop_jax.layers.example_gradients.axes import precise
 from backprop_jax.losses.logit_chunks import Rule, product
 
@@ -69,7 +70,8 @@ class LogitGradients(ExampleGradients):
             towards = rows @ lax.dynamic_slice_in_dim(direction, first, self.tile).T
             return found + jnp.sum(_new(slope, first) * towards.reshape(slope.shape), (1, 2))
 
-        return _by_tile(self.rule, self.params, self.tokens, self.tile, jnp.zeros_like(self.norms), add)
+        zeros = vary_like(jnp.zeros_like(self.norms), direction)
+        return _by_tile(self.rule, self.params, self.tokens, self.tile, zeros, add)
 
     def at(self, rows: jax.Array) -> jax.Array:
         def of_example(own: Tokens, rows: jax.Array) -> jax.Array:
@@ -155,4 +157,4 @@ def _by_tile(rule: Rule, params: PyTree, tokens: Tokens, tile: int, carry: PyTre
         slope = rule.slope(logits, log_total, is_label, classes) * dterms[:, None]
         return step(carry, first, part["table"], slope.reshape(shape))
 
-    return lax.fori_loop(0, -(-classes // tile), add_tile, carry)
+    return lax.fori_loop(0, -(-classes // tile), add_tile, vary_like(carry, (carry, params, tokens)))

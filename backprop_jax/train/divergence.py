@@ -22,19 +22,21 @@ def divergence(
     """The error for a step whose loss, or else whose gradient, is not finite: it names the first layer at fault.
 
     `params` and `state` are those from before the step. They and the batch go to the file `replay`, if one is named,
-    and the error says how to look at it. A file that cannot be written is told of, and does not hide the error. All
-    that matters is in the first line; the others tell of the arrays.
+    and the error says how to look at it. A file that cannot be written is told of, and does not hide the error, nor
+    does a step that does not run without jit. All that matters is in the first line; the others tell of the arrays.
     """
-    from backprop_jax.harvest.diagnosis import (
-        find_first_bad,
-        write_replay,
-    )  # a training that goes well needs none of it
+    # A training that goes well needs none of it.
+    from backprop_jax.harvest.diagnosis import find_first_bad, write_replay
 
     what = "the gradient became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
     told = [f"{what} at step {step}: it diverged, lower the learning rate"]
-    found = find_first_bad(objective, params, state, batch)
-    again = "run again without jit, its loss and its gradient by back-propagation are finite"
-    first, _, details = (again if found is None else str(found)).partition("\n")
+    try:
+        found = find_first_bad(objective, params, state, batch)
+        again = "run again without jit, its loss and its gradient by back-propagation are finite"
+        where = again if found is None else str(found)
+    except Exception as error:  # of any kind: some operations do not run without jit, as a scan of no steps
+        where = f"the layer was not found: {error}"
+    first, _, details = where.partition("\n")
     told.append(first)
     if replay is not None:
         try:

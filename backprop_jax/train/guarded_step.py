@@ -40,9 +40,8 @@ class GuardedSteps:
         self._objective, self._augment, self._replay = objective, augment, replay
         self._step = make_step(objective, optimizer, gradient_norms, differentiate, augment, extra)
         self._healthy = jnp.asarray(True)
-        self._since: list[
-            tuple[tuple, jax.Array, Outcome]
-        ] = []  # the last look: inputs, whether all went well, outcome
+        # Of each step since the last look: its inputs, whether all went well so far, and its outcome.
+        self._since: list[tuple[tuple, jax.Array, Outcome]] = []
 
     @property
     def since_look(self) -> int:
@@ -51,41 +50,39 @@ class GuardedSteps:
 
     def __call__(self, training: Training, inputs: tuple) -> tuple[Training, Outcome]:
         """Another step: `(training, (loss, norms of the layers' gradients))`, not waited for. `training` is donated."""
-        batch, key = inputs if len(inputs) == 2 else (*inputs, None)
-        training, (outcome, self._healthy) = self._step(training, batch, key, self._healthy)
+        training, (outcome, self._healthy) = self._step(training, *inputs, healthy=self._healthy)
         self._since.append((inputs, self._healthy, outcome))
         return training, outcome
 
     def look(self, training: Training, taken: int) -> tuple[Training, list[Outcome]]:
         """The training and the outcomes of the steps since the last look, all of which went well, of `taken` in all.
 
-        A gradient that is not finite is nothing wrong if the optimizer makes no such parameters of it, as
-        `optim.apply_if_finite` does: then the steps from there on are taken again.
+        A gradient that is not finite is nothing wrong if the optimizer makes no such parameters of it and does not
+        keep it, as `optim.apply_if_finite`: then the steps from there on are taken again, one at a time.
 
         Raises:   FloatingPointError that names the layer, if one went wrong.
         """
-        outcomes: list[Outcome] = []
-        while not self._healthy:
-            first = [bool(healthy) for _, healthy, _ in self._since].index(False)
-            outcomes += [outcome for _, _, outcome in self._since[:first]]
-            inputs, _, outcome = self._since[first]
-            after = self._forgiven(training, inputs) if math.isfinite(outcome[0]) else None
-            if after is None:
-                number = taken - len(self._since) + first + 1
-                raise self._error(training, inputs, number, float(outcome[0]))
-            training, again = after, [inputs for inputs, _, _ in self._since[first + 1 :]]
+        all_healthy = jnp.asarray(True)
+        well = self._since if self._healthy else [step for step in self._since if step[1]]
+        outcomes = [outcome for _, _, outcome in well]
+        first = taken - len(self._since) + len(well) + 1
+        for number, (inputs, healthy, outcome) in enumerate(self._since[len(well) :], first):
+            if number > first:  # what came after the first one that went wrong was not taken
+                training, (outcome, healthy) = self._step(training, *inputs, healthy=all_healthy)
+            if not healthy:
+                after = self._forgiven(training, inputs) if math.isfinite(outcome[0]) else None
+                if after is None:
+                    raise self._error(training, inputs, number, float(outcome[0]))
+                training = after
             outcomes.append(outcome)
-            self._healthy, self._since = jnp.asarray(True), []
-            for inputs in again:
-                training, _ = self(training, inputs)
-        outcomes += [outcome for _, _, outcome in self._since]
-        self._since = []
+        self._healthy, self._since = all_healthy, []
         return training, outcomes
 
     def _forgiven(self, training: Training, inputs: tuple) -> Training | None:
-        """What the step makes of the training, or None if that has parameters that are not finite."""
+        """What the step makes of the training, or None if numbers in that are no longer finite."""
         after, _ = self._step(jax.tree.map(jnp.copy, training), *inputs)
-        return after if is_finite(after.params) else None
+        states = training.optimizer_state, after.optimizer_state
+        return after if is_finite(after.params) and not _is_hidden(*states) else None
 
     def _error(self, training: Training, inputs: tuple, number: int, loss: float) -> FloatingPointError:
         batch = inputs[0]
@@ -93,6 +90,16 @@ class GuardedSteps:
             batch = jax.jit(self._augment)(inputs[1], *batch)
         places = {"step": number, "loss": loss, "replay": self._replay}
         return divergence(self._objective, training.params, training.state, batch, **places)
+
+
+def _is_hidden(before: PyTree, after: PyTree) -> bool:
+    """Whether the optimizer keeps numbers that are not finite, to use them later, and did not before.
+
+    A single number may be what it measured, as the norm that `skip_large_updates` reports.
+    """
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    kept = [pair for pair in pairs if pair[1].ndim and jnp.issubdtype(pair[1].dtype, jnp.inexact)]
+    return any(is_finite(old) and not is_finite(new) for old, new in kept)
 
 
 def is_finite(tree: PyTree) -> bool:

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 import backprop_jax as bp
-from backprop_jax.core.rewrite import layers_of
+from backprop_jax.combinators.chain import Chain
+from backprop_jax.core.rewrite import layers_of, rewrite_outermost
 
 model = bp.chain(
     embed=bp.Embedding(5, 4),
@@ -30,6 +31,21 @@ def test_sub_layers_come_before_the_layers_that_hold_them() -> None:
     seen = []
     bp.rewrite(bp.chain(bp.ReLU(), bp.skip(bp.Tanh())), lambda layer: seen.append(type(layer).__name__) or layer)
     assert seen == ["ReLU", "Tanh", "Skip", "Chain"]
+
+
+def test_what_is_within_a_replaced_part_is_not_met() -> None:
+    met = []
+
+    def selects(path: str, part: bp.Layer) -> bool:
+        met.append(path)
+        return path == "blocks"
+
+    replaced = rewrite_outermost(model, selects, lambda path, part: bp.skip(part))
+    assert met[:4] == ["", "embed", "blocks", "heads"] and met.count("blocks") == 1
+    assert not any(path.startswith("blocks/") for path in met)
+    assert isinstance(model, Chain)
+    embed, blocks, heads = model.children.layers
+    assert replaced == bp.chain(embed=embed, blocks=bp.skip(blocks), heads=heads)
 
 
 def test_nothing_to_change_gives_an_equal_model() -> None:

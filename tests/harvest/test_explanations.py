@@ -70,6 +70,15 @@ def test_integrated_gradients_are_complete(begun) -> None:
         integrated_gradients(MLP, params, state, X, TARGET, steps=0)
 
 
+def test_integrated_gradients_are_as_precise_as_the_input() -> None:
+    cube = bp.from_function(lambda x: x**3)
+    with jax.enable_x64(True):
+        x = jnp.array([[1.1], [0.7]], jnp.float64)
+        found = integrated_gradients(cube, (), (), x, jnp.array([0, 0]), steps=2)
+        assert found.dtype == jnp.float64
+        np.testing.assert_allclose(found, x**3, rtol=1e-13)  # two points are exact for a parabola
+
+
 def test_grad_cam_weighs_channels_by_their_mean_gradient() -> None:
     params, state = CNN.init(jax.random.key(0), IMAGES)
     target = jnp.array([2, 1])
@@ -84,9 +93,20 @@ def test_grad_cam_weighs_channels_by_their_mean_gradient() -> None:
         grad_cam(CNN, params, state, IMAGES, target, "tail")
     with pytest.raises(ValueError, match=r"output is \(B, \*N, C\), not 'head'"):
         grad_cam(CNN, params, state, IMAGES, target, "head")
+    repeated = bp.chain(
+        blocks=bp.scan(bp.chain(conv=bp.Conv(2, (3, 3)), relu=bp.ReLU()), 3), pool=bp.GlobalAvgPool(), head=bp.Dense(4)
+    )
+    params, state = jax.eval_shape(repeated.init, jax.random.key(0), IMAGES)
+    with pytest.raises(ValueError, match=r"output is \(B, \*N, C\), not 'blocks/relu'"):  # there are three such layers
+        jax.eval_shape(lambda p, s: grad_cam(repeated, p, s, IMAGES, target, "blocks/relu"), params, state)
 
 
 def test_what_has_no_answer_is_refused(begun) -> None:
     for target, told in ((TARGET[:2], r"int32\[2\]"), (jnp.ones(3), r"float32\[3\]")):
         with pytest.raises(ValueError, match=rf"one class number for each of B examples, not \[3, 4\] and {told}"):
             input_gradient(MLP, begun[0], begun[1], X, target)
+
+
+def test_a_class_that_there_is_not_gives_nan(begun) -> None:
+    found = input_gradient(MLP, begun[0], begun[1], X, jnp.array([-1, 4, 3]))
+    assert np.isnan(found[:2]).all() and np.isfinite(found[2]).all()

@@ -49,8 +49,14 @@ def test_what_has_no_rule_is_refused() -> None:
         with pytest.raises(ValueError, match=message):
             relevance(model, params, state, X, TARGET)
     params, state = MLP.init(jax.random.key(0), X)
-    for eps in (0.0, -1e-6, float("nan")):
-        with pytest.raises(ValueError, match=f"an eps above 0, .* not {eps}"):
+    for eps in (0.0, -1e-6, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"a finite eps above 0, .* not {eps}"):
             relevance(MLP, params, state, X, TARGET, eps)
     with pytest.raises(ValueError, match=r"one class number for each of B examples, not \[3, 4\] and int32\[2\]"):
         relevance(MLP, params, state, X, TARGET[:2])
+
+
+def test_a_class_that_there_is_not_gives_nan() -> None:
+    params, state = MLP.init(jax.random.key(0), X)
+    found = relevance(MLP, params, state, X, jnp.array([-1, 4, 3]))
+    assert np.isnan(found[:2]).all() and np.isfinite(found[2]).all()

@@ -14,7 +14,7 @@ import backprop_jax as bp
 from backprop_jax import optim
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.layer import PyTree
-from backprop_jax.core.rewrite import layers_of
+from backprop_jax.core.rewrite import layers_of, rewrite_with_path
 from backprop_jax.harvest import (
     OneBit,
     RandomK,
@@ -41,14 +41,10 @@ from backprop_jax.harvest.residuals import few_bits, quantized
 from backprop_jax.harvest.rules import FeedbackAlignment, WeightMirror, direct_feedback
 from backprop_jax.harvest.walkthrough import walk
 from backprop_jax.layers import GELU, ReLU, SiLU
+from tests.some_models import SOME_MODELS
 from tests.test_catalogue import MODELS
 
 KEY = jax.ShapeDtypeStruct((), jax.random.key(0).dtype)
-# Of the layers of another, only more of them or without its loss: where tracing takes longest, one of them is enough.
-ALIKE = {"mobilenet", "resnet34", "resnet50", "transformer", "EncoderDecoder"}
-FEW = [name for name in MODELS if name not in ALIKE]
-KINDS = {name: {type(part) for part in layers_of(model, bp.Layer)} for name, (model, _) in MODELS.items()}
-FEWEST = [name for name in FEW if not any(KINDS[name] < KINDS[other] for other in FEW)]  # with every kind of layer
 
 
 def _of_each(y: PyTree) -> jax.Array:
@@ -77,7 +73,7 @@ def _weighted(model: bp.Layer) -> type[bp.Layer]:
     return next(kind for kind in (bp.Dense, bp.Conv, bp.Embedding) if layers_of(model, kind))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_rewrites_and_the_fused_update(name: str) -> None:
     objective, *_, x = _objective(name)
     kind = _weighted(objective)
@@ -100,7 +96,7 @@ def test_rewrites_and_the_fused_update(name: str) -> None:
     assert value.shape == () and _types(after) == _types(training)
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_gradients_of_examples(name: str) -> None:
     """Private, and all that is told of them; a model that mixes its examples in training is refused by name."""
     objective, params, state, x = _objective(name, _of_each)
@@ -122,6 +118,22 @@ def test_gradients_of_examples(name: str) -> None:
     assert name.endswith("Loss") or hard.losses.shape == (count,)
 
 
+def test_every_part_is_frozen_by_its_path() -> None:
+    """Or, where a table has two uses or another layer reads it, refused by name. Nothing is traced."""
+    refused = set()
+    for name, (model, _) in MODELS.items():
+        paths = {"*"}
+        rewrite_with_path(model, lambda path, part, paths=paths: paths.add(path.split("/")[0]) or part)
+        for path in paths:
+            try:
+                freeze(model, path)
+            except ValueError as error:
+                assert f"freeze cannot take {type(model).__name__}" not in str(error), name
+                assert f"at {path!r}" in str(error), name
+                refused.add(path)
+    assert refused == {"embedding", "source_embedding", "bert", "follows", "loss"}
+
+
 def _zeros(tree: PyTree) -> PyTree:
     def zeros(leaf: jax.ShapeDtypeStruct) -> jax.Array | np.ndarray:
         if leaf.dtype == KEY.dtype:
@@ -131,7 +143,7 @@ def _zeros(tree: PyTree) -> PyTree:
     return jax.tree.map(zeros, tree)
 
 
-@pytest.mark.parametrize("name", FEWEST)
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_explanations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the numbers."""
 
@@ -146,7 +158,7 @@ def test_explanations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(layer.path in str(found) for layer in found.layers)
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_rules_for_chains(name: str) -> None:
     """Each teaches every model that is a chain of layers with one output each, and refuses the others by name."""
     model, x = MODELS[name]

@@ -4,6 +4,7 @@ import pytest
 
 import backprop_jax as bp
 from backprop_jax.harvest import freeze, replace_selected
+from backprop_jax.harvest.rules import FeedbackAlignment
 from tests.harvest.in_backward.small import MODEL
 
 
@@ -22,3 +23,16 @@ def test_selectors() -> None:
         ValueError, match=r"'tail' selects no layer; there are body/0: Dense, .*head: Dense, \(the whole\): Chain"
     ):
         freeze(MODEL, "tail")
+
+
+def test_of_several_layers_at_a_path_the_outermost_is_replaced() -> None:
+    block = bp.scan(bp.Dense(4), 3)
+    replaced = replace_selected(bp.chain(a=block, b=bp.Tanh()), "a", FeedbackAlignment)
+    assert replaced == bp.chain(a=FeedbackAlignment(block), b=bp.Tanh())
+
+
+@pytest.mark.parametrize("selector", [[bp.Dense], ("0", "2"), (bp.Dense, "0"), None, bp.Dense(3)], ids=repr)
+def test_what_is_no_selector_is_refused(selector) -> None:
+    for select in (freeze, lambda layer, selector: replace_selected(layer, selector, bp.skip)):
+        with pytest.raises(TypeError, match="a selector is a pattern of paths, a class of layers or a tuple"):
+            select(MODEL, selector)

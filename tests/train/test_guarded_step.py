@@ -1,5 +1,6 @@
 """What is left of a training whose step goes wrong is what it was before that step."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -53,9 +54,8 @@ def test_the_step_before_the_sick_one_is_kept_and_written(tmp_path) -> None:
     for batch in batches():
         training, _ = take(training, (batch,))
     assert take.since_look == STEPS
-    with pytest.raises(
-        FloatingPointError, match=f"gradient became NaN or infinite at step {10 + SICK + 1}: .*root, back"
-    ):
+    told = f"gradient became NaN or infinite at step {10 + SICK + 1}: .*root, back"
+    with pytest.raises(FloatingPointError, match=told):
         take.look(training, 10 + STEPS)
     before, step = by_hand(optimizer, SICK), read_replay(file, OBJECTIVE)
     assert_equal((step.params, step.state), (before.params, before.state))
@@ -75,3 +75,29 @@ def test_an_optimizer_that_leaves_such_gradients_out_goes_on() -> None:
     assert np.isfinite([loss for loss, _ in outcomes]).all()
     finite = [bool(np.isfinite(norms["a"])) for _, norms in outcomes]
     assert finite == [number != SICK for number in range(STEPS)]
+
+
+def test_an_optimizer_that_keeps_such_a_gradient_for_later_is_not_forgiven() -> None:
+    optimizer = optim.chain(optim.apply_every(4), optim.sgd(0.1))
+    take = GuardedSteps(OBJECTIVE, optimizer)
+    training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
+    for batch in batches():
+        training, _ = take(training, (batch,))
+    with pytest.raises(FloatingPointError, match=f"gradient became NaN or infinite at step {SICK + 1}: .*root, back"):
+        take.look(training, STEPS)
+
+
+def test_many_sick_steps_are_taken_again_once_and_a_measured_norm_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip = partial(optim.skip_large_updates, max_squared_norm=1e9)
+    optimizer = optim.MultiSteps(optim.sgd(0.1), 1, should_skip_update_fn=skip)
+    take, runs = GuardedSteps(OBJECTIVE, optimizer), []
+    step = take._step
+    monkeypatch.setattr(take, "_step", lambda *given, **flag: runs.append(flag) or step(*given, **flag))
+    training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
+    before = jax.tree.map(np.array, training.params)
+    for _ in range(STEPS):
+        training, _ = take(training, (batches()[SICK],))
+    training, outcomes = take.look(training, STEPS)
+    assert_equal(training.params, before)
+    assert len(outcomes) == STEPS and len(runs) == 3 * STEPS - 1
+    assert np.isnan(training.optimizer_state.skip_state["norm_squared"])

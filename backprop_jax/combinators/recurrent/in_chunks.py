@@ -9,9 +9,10 @@ from jax import lax
 
 from backprop_jax.combinators.recurrent import loop
 from backprop_jax.combinators.recurrent.steps import How
-from backprop_jax.core.cotangents import add, cast_like, instantiate, vary_like, widen
+from backprop_jax.core.cotangents import add, cast_like, instantiate, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.ordering import in_order
+from backprop_jax.core.varying import vary_like
 from backprop_jax.layers.recurrent.cell import Cell
 
 __all__ = ["backward", "forward"]

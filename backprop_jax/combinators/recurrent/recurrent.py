@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from backprop_jax.combinators.recurrent import in_chunks, loop
 from backprop_jax.combinators.recurrent.steps import How
 from backprop_jax.core.checks import require_components, require_layer
-from backprop_jax.core.cotangents import instantiate, vary_like
+from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
+from backprop_jax.core.varying import vary_like
 from backprop_jax.layers.recurrent.cell import Cell, HoistedCell, require_carry
 from backprop_jax.layers.recurrent.padded import Padded, mask_of, require_padded
 

@@ -6,9 +6,10 @@ import jax
 from jax import lax
 
 from backprop_jax.combinators.recurrent.steps import How, choose, swap_steps, zeros_where_not
-from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, vary_like, widen
+from backprop_jax.core.cotangents import add, cast_like, instantiate, pull, widen
 from backprop_jax.core.layer import PyTree
 from backprop_jax.core.static import Template
+from backprop_jax.core.varying import vary_like
 from backprop_jax.layers.recurrent.cell import Cell
 
 __all__ = ["backward", "forward"]

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 
 from backprop_jax.core.cotangents import cast_like, pull
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.varying import varying_axes
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.curvature.told_apart import told_apart
 from backprop_jax.harvest.per_example import example_gradients, per_example
 
@@ -30,7 +32,7 @@ def harvest_columns(
     """
     if how not in HOW:
         raise ValueError(f"{name} needs a how of {', '.join(map(repr, HOW))}, not {how!r}")
-    if not isinstance(samples, int) or samples < 1:
+    if whole_number(samples, least=1) is None:
         raise ValueError(f"{name} needs a whole number of samples, 1 or more, not {samples!r}")
     if how == "empirical":
         example_gradients(objective)  # refuses a loss in which an example's own cannot be told
@@ -49,6 +51,11 @@ def harvest_columns(
             return finish(gradients, columns)
 
         def of_all(column: Callable[[jax.Array], PyTree], numbers: jax.Array) -> PyTree:
+            if any(map(varying_axes, jax.tree.leaves(prediction))):
+                raise ValueError(
+                    f"{name} sums over many columns by the name of their axis, which shard_map(..., check_vma=True) "
+                    "knows nothing of: use check_vma=False, or how='sampled' with samples=1"
+                )
             # What comes out is the sum over the columns, so that there is one of each.
             return jax.vmap(lambda number: back(column(number), COLUMNS), out_axes=None, axis_name=COLUMNS)(numbers)
 

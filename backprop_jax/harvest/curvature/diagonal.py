@@ -29,7 +29,8 @@ def curvature_diagonal(objective: Layer, how: str = "sampled", samples: int = 1)
     Raises:   ValueError if how is unknown, samples is less than 1, a key is missing or a layer mixes examples. But with
               "empirical", if the objective is neither `supervised` nor ends with `LinearCrossEntropy`, as the models'
               own do, its loss is no likelihood or has a z_loss. With "empirical" if an example's own loss cannot be
-              told, as in `example_gradients`.
+              told, as in `example_gradients`. In a `shard_map`, which has a device's own examples, if it checks what
+              varies and there are many columns.
     Source:   Dangel, Kunstner & Hennig, 2020, arXiv:1912.10985; Martens, 2014, arXiv:1412.1193.
     """
     harvest = harvest_columns(objective, how, samples, square_sums, "curvature_diagonal")

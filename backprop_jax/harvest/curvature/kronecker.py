@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from backprop_jax.core.example_gradients import AsMatrix, ExampleGradients, is_gradients, once, over, static
 from backprop_jax.core.layer import Layer, PyTree
@@ -130,10 +131,10 @@ def _moments(rows: jax.Array) -> jax.Array:
     width = rows.shape[-1]
     count = min(width // BLOCK, MOST_BLOCKS)
     if count < 2:
-        return rows.mT @ rows
+        return _product(rows.mT, rows)
     size = -(-width // (16 * count)) * 16  # of whole cache lines
     starts = range(0, width, size)
-    above = [rows[..., start : start + size].mT @ rows[..., start:] for start in starts]
+    above = [_product(rows[..., start : start + size].mT, rows[..., start:]) for start in starts]
     lines = []
     for number, start in enumerate(starts):
         left = [
@@ -142,6 +143,10 @@ def _moments(rows: jax.Array) -> jax.Array:
         ]
         lines.append(jnp.concatenate([*left, above[number]], -1))
     return jnp.concatenate(lines, -2)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)  # what is to be inverted bears no rounding to ten bits
 
 
 def _rows(array: jax.Array) -> jax.Array:

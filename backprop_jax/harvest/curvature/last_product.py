@@ -11,6 +11,7 @@ from backprop_jax.core.cotangents import cast_like
 from backprop_jax.core.example_gradients import Each
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Static
+from backprop_jax.core.varying import vary_like
 from backprop_jax.harvest.curvature.loss_roots import share_of_example
 from backprop_jax.losses import LinearCrossEntropy
 from backprop_jax.losses.logit_chunks import Rule, chunk_of_tokens, tile_of_classes
@@ -89,20 +90,23 @@ class LastProductRoot:
         return self._backward(labels, log_total, jnp.sqrt(share * self.weights))
 
     def product(self, tangent: LastProduct) -> LastProduct:
+        # As if each device of a `shard_map` had a table of its own: the sum over them is the caller's.
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, self.weights.dtype), self.params)
+        params, dparams, nothing = vary_like((self.params, tangent.params, nothing), (self.prediction, tangent))
+
         def step(dtable: PyTree, own: tuple[jax.Array, ...]) -> tuple[PyTree, jax.Array]:
             rows, tangents, weights = own
-            logits, u = jax.jvp(self.rule.logits, (rows, self.params), (tangents, tangent.params))
-            _, back = jax.vjp(self.rule.logits, rows, self.params)
+            logits, u = jax.jvp(self.rule.logits, (rows, params), (tangents, dparams))
+            _, back = jax.vjp(self.rule.logits, rows, params)
             p = jax.nn.softmax(logits)
             # H u of a row is m (p u - p <p, u>)
             drows, more = back(weights[:, None] * p * (u - jnp.sum(p * u, -1, keepdims=True)))
             return jax.tree.map(lambda total, part: total + part, dtable, more), drows
 
-        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, self.weights.dtype), self.params)
         shares = self._in_chunks(self.hidden), self._in_chunks(tangent.hidden), self._in_chunks(self.weights[..., None])
-        dparams, drows = lax.scan(step, nothing, (*shares[:2], shares[2][..., 0]))
+        dtable, drows = lax.scan(step, nothing, (*shares[:2], shares[2][..., 0]))
         drows = drows.reshape(-1, drows.shape[-1])[: self.weights.size].reshape(self.prediction.hidden.shape)
-        return LastProduct(drows, cast_like(dparams, self.params), (None,) * len(self.prediction.others))
+        return LastProduct(drows, cast_like(dtable, self.params), (None,) * len(self.prediction.others))
 
     def _sweep(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """A label drawn for each token, and the logarithm of Σ exp(logits), both (B, T)."""

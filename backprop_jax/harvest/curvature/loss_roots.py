@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.cotangents import vary_like
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.varying import vary_like
 from backprop_jax.harvest.curvature.ctc_root import CTCRoot, only_samples
 from backprop_jax.losses import (
     CTC,

@@ -6,9 +6,10 @@ from operator import itemgetter
 import jax
 import jax.numpy as jnp
 
-from backprop_jax.core.cotangents import instantiate, is_differentiable
+from backprop_jax.core.cotangents import cast_like, instantiate, is_differentiable, match_vma
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised, value_and_grad
+from backprop_jax.core.varying import vary_like
 from backprop_jax.harvest.curvature.loss_roots import loss_gradient
 from backprop_jax.harvest.curvature.told_apart import ToldApart, told_apart
 from backprop_jax.harvest.norms import weighted_sum
@@ -30,7 +31,7 @@ def hessian_product(objective: Layer) -> ProductAt:
     def at(params: PyTree, state: PyTree, batch: PyTree) -> Product:
         gradient = lambda floats: value_and_grad(objective)(_fill(floats, params), state, batch)[1]
         _, product = jax.linearize(gradient, _floats(params))
-        return lambda vector: product(_floats(vector))
+        return lambda vector: product(_like(vector, params))
 
     return at
 
@@ -43,7 +44,8 @@ def gauss_newton_product(objective: Layer) -> ProductAt:
     J is the derivative of the prediction by the parameters: J v by `jax.linearize` of forward, Jᵀ by our backward, the
     loss's Hessian between by forward mode over its backward. For a convex loss G has no negative eigenvalue. The mean
     over the examples is taken of a loss that has their axis. An objective that ends with `LinearCrossEntropy`, as
-    `LanguageModelLoss`, is taken apart at its logits, which are formed a chunk of tokens at a time.
+    `LanguageModelLoss`, is taken apart at its logits, which are formed a chunk of tokens at a time. In a `shard_map`
+    a product is summed over the devices, as the gradient of `value_and_grad` is.
 
     Raises:   ValueError if the objective is neither, or has a z_loss.
     Source:   Schraudolph, 2002, doi:10.1162/08997660260028683; Martens, 2010 (Hessian-free optimization).
@@ -80,8 +82,9 @@ def fisher_product(objective: Layer, empirical: bool = False) -> ProductAt:
         count = jax.tree.leaves(batch)[0].shape[0]
         mean = lambda weights: instantiate(weighted_sum(gradients, weights), params)
         # The adjoint of a weighted sum is the inner products with what is summed.
-        inner = jax.linear_transpose(mean, jnp.zeros(count))
-        return lambda vector: mean(inner(_like(vector, params))[0] / count)
+        inner = jax.linear_transpose(mean, vary_like(jnp.zeros(count), gradients))
+        of_parts = lambda vector: mean(inner(vary_like(_like(vector, params), gradients))[0] / count)
+        return lambda vector: match_vma(of_parts(vector), params)
 
     return at
 
@@ -103,8 +106,8 @@ def _through(
         bend = bend_at(prediction, batch)
 
         def product(vector: PyTree) -> PyTree:
-            dparams, _ = model.backward(params, residuals, bend(push(_floats(vector))))
-            return instantiate(dparams, params)
+            dparams, _ = model.backward(params, residuals, bend(push(_like(vector, params))))
+            return instantiate(match_vma(dparams, params), params)
 
         return product
 
@@ -121,4 +124,5 @@ def _fill(floats: PyTree, params: PyTree) -> PyTree:
 
 
 def _like(vector: PyTree, params: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf, param: jnp.asarray(leaf, param.dtype), vector, params)
+    """What has a derivative, in the dtypes of the parameters: a solver's vectors may be wider."""
+    return _floats(cast_like(vector, params))

@@ -1,5 +1,6 @@
 """Eigenvalues and the trace of a symmetric matrix that is known by its products with vectors."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from backprop_jax.core.cotangents import cast_like, widen
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.curvature.products import Product
 
 __all__ = ["top_eigenvalues", "trace"]
@@ -26,7 +29,7 @@ def top_eigenvalues(
     Raises:   ValueError if count is less than 1 or more than iterations, or these more than there are numbers.
     Source:   Lanczos, 1950, doi:10.6028/jres.045.026; Parlett, 1998, The Symmetric Eigenvalue Problem, chapter 13.
     """
-    flat, unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like))
+    flat, unravel = _as_vectors(like)
     steps = min(4 * count + 20, flat.size) if iterations is None else iterations
     if not 1 <= count <= steps <= flat.size:
         raise ValueError(
@@ -37,17 +40,17 @@ def top_eigenvalues(
     def step(number: Any, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         basis, diagonal, beside = carry
         vector = basis[number]
-        image = ravel_pytree(product(unravel(vector)))[0].astype(flat.dtype)
+        image = _flat(product(unravel(vector)), flat)
         # Beside it one at random, to go on with where the vectors so far are all that products lead to.
         pair = jnp.stack([image, jax.random.normal(jax.random.fold_in(key, number), flat.shape, flat.dtype)])
         for _ in range(2):  # once leaves what rounding does to a small rest
-            pair = pair - (pair @ basis.T) @ basis
+            pair = pair - _product(_product(pair, basis.T), basis)
         lengths = jnp.linalg.norm(pair, axis=1)
         is_led = lengths[0] > 16 * jnp.finfo(image.dtype).eps * jnp.linalg.norm(image)
         rest, length = jnp.where(is_led, pair[0], pair[1]), jnp.where(is_led, lengths[0], lengths[1])
         basis = basis.at[number + 1].set(rest / jnp.where(length == 0, 1, length), mode="drop")
         beside = beside.at[number].set(jnp.where(is_led, length, 0))
-        return basis, diagonal.at[number].set(vector @ image), beside
+        return basis, diagonal.at[number].set(_product(vector, image)), beside
 
     start = jax.random.normal(key, flat.shape, flat.dtype)
     basis = jnp.zeros((steps, flat.size), flat.dtype).at[0].set(start / jnp.linalg.norm(start))
@@ -65,12 +68,27 @@ def trace(product: Product, like: PyTree, key: jax.Array, samples: int = 1) -> j
     Raises:   ValueError if samples is less than 1.
     Source:   Hutchinson, 1990, doi:10.1080/03610919008812866.
     """
-    if not isinstance(samples, int) or samples < 1:
+    if whole_number(samples, least=1) is None:
         raise ValueError(f"trace needs a whole number of samples, 1 or more, not {samples!r}")
-    flat, unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like))
+    flat, unravel = _as_vectors(like)
 
     def one(key: jax.Array) -> jax.Array:
         signs = jax.random.rademacher(key, flat.shape, flat.dtype)
-        return signs @ ravel_pytree(product(unravel(signs)))[0]
+        return _product(signs, _flat(product(unravel(signs)), flat))
 
     return jnp.mean(lax.map(one, jax.random.split(key, samples)))
+
+
+def _as_vectors(like: PyTree) -> tuple[jax.Array, Callable[[jax.Array], PyTree]]:
+    """Zeros in at least float32, one for each number of `like`, and from such a vector to the form of `like`."""
+    wide = widen(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like))
+    flat, unravel = ravel_pytree(wide)
+    return flat, lambda vector: cast_like(unravel(vector), like)
+
+
+def _flat(tree: PyTree, like: jax.Array) -> jax.Array:
+    return ravel_pytree(tree)[0].astype(like.dtype)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)  # accelerators would round what is to be orthogonal

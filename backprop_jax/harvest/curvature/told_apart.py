@@ -56,6 +56,11 @@ def told_apart(objective: Layer, wanted: str, how: str = "sampled") -> ToldApart
         return ToldApart(
             BertPredictions(objective.layer), lambda batch: batch, lambda *given: _of_both(objective, *given)
         )
+    if layers_of(objective, BertPreTrainingLoss):
+        raise ValueError(
+            f"{wanted} needs BertPreTrainingLoss itself, to tell it apart, not what holds one: cast, remat or wrap its "
+            f"model instead of the objective {objective}"
+        )
 
     def root(prediction: PyTree, batch: PyTree) -> Root:
         if not isinstance(prediction, LastProduct):

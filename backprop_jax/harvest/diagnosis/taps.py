@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.diagnosis.flow import FlowStatistics
 from backprop_jax.harvest.diagnosis.places import tapped_model
 
@@ -30,7 +31,7 @@ class Taps:
     def __post_init__(self) -> None:
         for name in ("every", "sample"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if whole_number(value, least=1) is None:
                 raise ValueError(f"Taps needs {name} to be a whole number of 1 or more, not {value!r}")
 
 

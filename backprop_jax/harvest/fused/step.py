@@ -34,10 +34,11 @@ def fused_update(objective: Layer, optimizer: Any, clip: Clip | None = None, tog
     with depth. More together are faster and hold more.
 
     The optimizer must treat each parameter by itself, as `adamw` does: clipping by the global norm is `clip`. It is
-    shown a stage's parameters alone, under their paths in the model and, if a scan's, with an axis of 1 in front.
+    shown a stage's parameters alone, under their paths in the model and, if a scan's, with an axis of 1 in front. Only
+    the text of the paths is the same, as `optim.matching` reads it: a tuple's entries are shown as a dict's.
 
-    Raises:   ValueError if the optimizer's update of a parameter depends on others, its masks are trees, max_norm is
-              not above 0 or together less than 1; TypeError if clip is of another kind.
+    Raises:   ValueError if the optimizer's update of a parameter depends on others, its masks are trees, it needs
+              the loss, max_norm is not above 0 or together less than 1; TypeError if clip is of another kind.
     """
     require_clip(clip)
     if whole_number(together, least=1) is None:
@@ -60,23 +61,26 @@ class FusedUpdate:
     together: int = 4
 
     def start(self, params: PyTree, state: PyTree) -> FusedTraining:
+        parts, states = self._unfold(params, PARAMS), self._unfold(state, STATE)
         jax.eval_shape(self.optimizer.init, params)  # raises what it has to say of the whole
         # Copies: the model's own parameters outlive the first step, which donates those of the training.
-        own = [jax.tree.map(jnp.copy, part) for part in unfold(self.objective, params, PARAMS)]
+        own = [jax.tree.map(jnp.copy, part) for part in parts]
         row = list(stages(self.objective))
         shown = views(self._optimizer, row, own)
         begun = [programs.begin(self._optimizer, view, part) for view, part in zip(shown, own, strict=True)]
         row = [stage._replace(view=view) for stage, view in zip(row, shown, strict=True)]
-        parts = Static(tuple(in_programs(row, self.together)))
-        return FusedTraining(own, unfold(self.objective, state, STATE), begun, jnp.zeros(()), parts)
+        made = Static(tuple(in_programs(row, self.together)))
+        return FusedTraining(own, states, begun, jnp.zeros(()), made, Static(self.objective))
 
     def finish(self, training: FusedTraining) -> tuple[PyTree, PyTree]:
+        self._require_own(training)
         params = fold(self.objective, iter(training.params), PARAMS)
         state = fold(self.objective, iter(training.state), STATE)
         # Copies again, so that training may go on.
         return jax.tree.map(jnp.copy, (params, state))
 
     def __call__(self, training: FusedTraining, batch: PyTree) -> tuple[FusedTraining, jax.Array]:
+        self._require_own(training)
         value, state, residuals = forward_pass(training, jax.tree.map(jnp.asarray, batch), programs.forward)
         if jnp.shape(value) != ():
             shape = jnp.shape(value)
@@ -96,15 +100,30 @@ class FusedUpdate:
             dy = assemble(new, dy)
             squares.append(square)
         told = _total(squares) if self._tells_norm else training.square_norm
-        return FusedTraining(params, state, optimizer_state, told, training.programs), value
+        return FusedTraining(params, state, optimizer_state, told, training.programs, training.objective), value
 
     def peak_bytes(self, training: FusedTraining, batch: PyTree) -> int:
         """The most that a step holds at once, by XLA's own account: training, batch, residuals, a program's need.
 
         To set beside the arguments and temporaries of a whole step. Nothing runs.
         """
+        self._require_own(training)
         batch = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, batch))
         return peak_of_step(training, batch, self._optimizer, self.clip)
+
+    def _unfold(self, tree: PyTree, place: attrgetter) -> list[PyTree]:
+        try:
+            return unfold(self.objective, tree, place)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            kind = "parameters" if place is PARAMS else "state"
+            structure = jax.tree.structure(tree)
+            raise ValueError(f"fused_update: {structure} is not the {kind} of {self.objective}: {error!r}") from error
+
+    def _require_own(self, training: FusedTraining) -> None:
+        if training.objective.value != self.objective:
+            raise ValueError(
+                f"fused_update: the training was started for {training.objective.value}, not {self.objective}"
+            )
 
     @cached_property
     def _optimizer(self) -> Any:

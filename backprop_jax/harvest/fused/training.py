@@ -21,6 +21,7 @@ class FusedTraining(NamedTuple):
     optimizer_state: list[PyTree]
     square_norm: jax.Array  # of the gradient of the step before, 0 at first; 0 unless `PreviousNorm` asks for it
     programs: Static  # a tuple of `Program`, which together run all stages
+    objective: Static
 
 
 def programs_of(training: FusedTraining) -> list[tuple[Program, slice]]:

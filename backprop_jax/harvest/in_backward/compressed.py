@@ -7,7 +7,7 @@ import jax
 
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.in_backward.of_one_layer import change_outermost
+from backprop_jax.harvest.in_backward.of_one_layer import change_selected
 from backprop_jax.harvest.in_backward.randomly_changed import RandomlyChanged
 from backprop_jax.harvest.selecting import Selector
 
@@ -44,8 +44,10 @@ def compress_layers(layer: Layer, selector: Selector, compressor: Compressor) ->
     if not isinstance(compressor, Compressor) or isinstance(compressor, type):
         raise TypeError(f"compress_layers takes a compressor, such as TopK(0.01), not {compressor!r}")
     if compressor.unbiased:
-        return change_outermost("compress_layers", layer, selector, RandomlyChanged, Drawn(compressor))
-    return change_outermost("compress_layers", layer, selector, with_backward, Compressed(compressor))
+        drawn = Drawn(compressor)
+        return change_selected("compress_layers", layer, selector, lambda part: RandomlyChanged(part, drawn))
+    rule = Compressed(compressor)
+    return change_selected("compress_layers", layer, selector, lambda part: with_backward(part, rule))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class OneBit:
     unbiased = False
 
     def error_bound(self, size: int) -> float:
-        return 1 - 1 / size
+        return 1 - 1 / max(size, 1)
 
     def __call__(self, gradient: jax.Array, key: jax.Array | None) -> jax.Array:
         g = _precise(gradient)
@@ -45,7 +45,7 @@ class TopK:
         _require_fraction(self, self.fraction)
 
     def error_bound(self, size: int) -> float:
-        return 1 - _kept(self.fraction, size) / size
+        return 1 - _kept(self.fraction, size) / size if size else 0.0
 
     def __call__(self, gradient: jax.Array, key: jax.Array | None) -> jax.Array:
         flat = gradient.ravel()
@@ -70,12 +70,13 @@ class RandomK:
         _require_fraction(self, self.fraction)
 
     def error_bound(self, size: int) -> float:
-        return size / _kept(self.fraction, size) - 1
+        return size / _kept(self.fraction, size) - 1 if size else 0.0
 
     def __call__(self, gradient: jax.Array, key: jax.Array | None) -> jax.Array:
         flat = _precise(gradient).ravel()
         kept = _kept(self.fraction, flat.size)
-        places = jax.random.permutation(_given(self, key), flat.size)[:kept]
+        # The places of the largest of n random numbers: a permutation sorts all n several times.
+        _, places = lax.top_k(jax.random.uniform(_given(self, key), flat.shape), kept)
         scaled = flat[places] * (flat.size / max(kept, 1))
         return jnp.zeros_like(flat).at[places].set(scaled).reshape(gradient.shape)
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.in_backward.of_one_layer import refuse_shared
-from backprop_jax.harvest.selecting import Selector, replace_selected
+from backprop_jax.harvest.in_backward.of_one_layer import change_selected
+from backprop_jax.harvest.selecting import Selector
 from backprop_jax.optim import global_norm
 
 __all__ = ["clip_layers"]
@@ -23,8 +23,7 @@ def clip_layers(layer: Layer, selector: Selector, max_norm: float) -> Layer:
     """
     if not max_norm > 0:
         raise ValueError(f"clip_layers needs a max_norm above 0, not {max_norm!r}")
-    refuse_shared("clip_layers", layer, selector)
-    return replace_selected(layer, selector, lambda part: with_backward(part, ClipGradient(max_norm)))
+    return change_selected("clip_layers", layer, selector, lambda part: with_backward(part, ClipGradient(max_norm)))
 
 
 @dataclass(frozen=True)

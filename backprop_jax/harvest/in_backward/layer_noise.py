@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer
-from backprop_jax.harvest.in_backward.of_one_layer import change_outermost
+from backprop_jax.harvest.in_backward.of_one_layer import change_selected
 from backprop_jax.harvest.in_backward.randomly_changed import RandomlyChanged
 from backprop_jax.harvest.noise import normal_noise
 from backprop_jax.harvest.selecting import Selector
@@ -30,7 +30,8 @@ def noise_layers(layer: Layer, selector: Selector, eta: float, gamma: float = 0.
     """
     if not (0 <= eta < math.inf and 0 <= gamma < math.inf):
         raise ValueError(f"noise_layers needs a finite eta and gamma of 0 or more, not {eta!r} and {gamma!r}")
-    return change_outermost("noise_layers", layer, selector, RandomlyChanged, FadingNoise(eta, gamma))
+    rule = FadingNoise(eta, gamma)
+    return change_selected("noise_layers", layer, selector, lambda part: RandomlyChanged(part, rule))
 
 
 @dataclass(frozen=True)

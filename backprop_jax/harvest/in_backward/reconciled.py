@@ -44,7 +44,11 @@ def reconciled_value_and_grad(objectives: Sequence[Layer]) -> Callable[..., tupl
 
     All have the same parameters and state, such as one model with several losses; values (n,) are theirs. The new
     state is that of the last.
+
+    Raises:   ValueError if there is no objective.
     """
+    if not objectives:
+        raise ValueError("reconciled_value_and_grad needs one objective or more")
 
     def value_and_gradient(
         params: PyTree, state: PyTree, batch: PyTree, key: jax.Array

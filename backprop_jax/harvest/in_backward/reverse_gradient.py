@@ -1,5 +1,6 @@
 """Gradients that are turned around."""
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -17,15 +18,15 @@ class ReverseGradient(Layer):
 
     Shapes:   any.   Params, state: none.   Saves: nothing.
     Backward: dx = -scale dy, which is no derivative of y.
-    Raises:   ValueError if scale is below 0.
+    Raises:   ValueError if scale is below 0 or infinite.
     Source:   Ganin & Lempitsky, 2015, arXiv:1409.7495.
     """
 
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.scale >= 0:
-            raise ValueError(f"ReverseGradient needs a scale of 0 or more, not {self.scale!r}")
+        if not 0 <= self.scale < math.inf:
+            raise ValueError(f"ReverseGradient needs a finite scale of 0 or more, not {self.scale!r}")
 
     def forward(self, params: PyTree, state: PyTree, x: PyTree) -> tuple[PyTree, PyTree, PyTree]:
         return x, state, ()

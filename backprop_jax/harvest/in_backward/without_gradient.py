@@ -2,8 +2,8 @@
 
 from backprop_jax.combinators import with_backward
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.in_backward.of_one_layer import refuse_shared
-from backprop_jax.harvest.selecting import Selector, replace_selected
+from backprop_jax.harvest.in_backward.of_one_layer import change_selected
+from backprop_jax.harvest.selecting import Selector
 
 __all__ = ["freeze"]
 
@@ -16,8 +16,7 @@ def freeze(layer: Layer, selector: Selector) -> Layer:
 
     Raises:   ValueError if the selector means no layer, or one with a parameter of two uses.
     """
-    refuse_shared("freeze", layer, selector)
-    return replace_selected(layer, selector, lambda part: with_backward(part, _without_gradient))
+    return change_selected("freeze", layer, selector, lambda part: with_backward(part, _without_gradient))
 
 
 def _without_gradient(layer: Layer, params: PyTree, residuals: PyTree, dy: PyTree) -> tuple[PyTree, PyTree]:

@@ -1,5 +1,6 @@
 """A network that settles, and learns from how it settles elsewhere when its output is nudged."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from jax import lax
 
 from backprop_jax.core.checks import require_float, require_layer
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.initializers import Initializer, lecun_normal
 from backprop_jax.layers import Sigmoid
 
@@ -39,7 +41,8 @@ class EquilibriumPropagation(Layer):
     Backward: dparams = (∂E/∂params at s nudged - at s) / nudge, and dx likewise, summed over the examples: two local
               products of what the two ends of a weight do.
     Units:    nudge times dy of an example, which is B times that of a mean over the batch, is in those of s.
-    Raises:   ValueError if there are no features, steps is less than 1, rate or nudge not above 0, x has other axes.
+    Raises:   ValueError if there are no features, steps is less than 1, rate or nudge not above 0 and finite, x has
+              other axes.
     Source:   Scellier & Bengio, 2017, arXiv:1602.05179, with their cost made linear at y; the energy for any ρ is that
               of Hopfield, 1984, doi:10.1073/pnas.81.10.3088.
     """
@@ -54,12 +57,13 @@ class EquilibriumPropagation(Layer):
     def __post_init__(self) -> None:
         require_layer("EquilibriumPropagation", self.activation)
         object.__setattr__(self, "features", tuple(self.features))  # a list would make the layer unhashable
-        if not self.features or not all(isinstance(width, int) and width > 0 for width in self.features):
+        if not self.features or any(whole_number(width, least=1) is None for width in self.features):
             raise ValueError(f"EquilibriumPropagation needs features such as (64, 32), not {self.features!r}")
-        if not isinstance(self.steps, int) or self.steps < 1 or not self.rate > 0 or not self.nudge > 0:
+        settings = self.rate, self.nudge
+        if whole_number(self.steps, least=1) is None or not all(0 < number < math.inf for number in settings):
             raise ValueError(
-                "EquilibriumPropagation needs a whole number of steps, 1 or more, and a rate and a nudge above 0, not "
-                f"{self.steps!r}, {self.rate!r} and {self.nudge!r}"
+                "EquilibriumPropagation needs a whole number of steps, 1 or more, and a rate and a nudge above 0 and "
+                f"finite, not {self.steps!r}, {self.rate!r} and {self.nudge!r}"
             )
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[PyTree, PyTree]:

@@ -1,5 +1,6 @@
 """The slope of the smoothed loss, from losses alone."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.local.keyed import key_of
 from backprop_jax.harvest.local.perturbation import movable
 from backprop_jax.harvest.noise import noise_like
@@ -27,7 +29,7 @@ class EvolutionStrategies:
     see the same batch and the same dropout. The new state is that of the unperturbed model.
 
     Units:    sigma is in those of the parameters. A step costs 2 pairs + 1 forward passes.
-    Raises:   ValueError if pairs is less than 1, sigma not above 0, the model not Keyed.
+    Raises:   ValueError if pairs is less than 1, sigma not above 0 and finite, the model not Keyed.
     Source:   Salimans et al., 2017, arXiv:1703.03864, algorithm 1, with the mirrored samples of section 2.1.
     """
 
@@ -35,10 +37,10 @@ class EvolutionStrategies:
     sigma: float = 0.05
 
     def __post_init__(self) -> None:
-        if not isinstance(self.pairs, int) or self.pairs < 1 or not self.sigma > 0:
+        if whole_number(self.pairs, least=1) is None or not 0 < self.sigma < math.inf:
             raise ValueError(
-                "EvolutionStrategies needs a whole number of pairs, 1 or more, and a sigma above 0, not "
-                f"{self.pairs!r} and {self.sigma!r}"
+                "EvolutionStrategies needs a whole number of pairs, 1 or more, and a sigma above 0 and finite, "
+                f"not {self.pairs!r} and {self.sigma!r}"
             )
 
     def __call__(self, objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tuple[tuple[jax.Array, PyTree], PyTree]]:

@@ -1,5 +1,6 @@
 """Layers that each tell real inputs from others, by how strongly they answer."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.checks import require_float
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["ForwardForward", "forward_forward"]
 
@@ -36,10 +38,11 @@ class ForwardForward(Layer):
     the next. In eval mode the mean of all layers but the first is given, so that the largest is the label.
 
     Shapes:   x (B, ...) float -> y (B, V, L), V = classes, of L layers; (B, V) in eval mode. h_i (B V, F_i).
+              y is in at least float32.
     Params, state: those of the children.
     Saves:    what the children save, and h_i.
     Backward: dh_i = 2 h_i dy_i,   dparams_i = f_i'ᵀ dh_i;   nothing goes to the layer before, and dx is None.
-    Raises:   ValueError if classes is less than 2 or threshold not above 0, x is no floating point array.
+    Raises:   ValueError if classes is less than 2 or threshold not above 0 and finite, x is no floating point array.
     Source:   Hinton, 2022, arXiv:2212.13345, sections 2 and 3.3. The label stands beside the image, not over its edge.
     """
 
@@ -49,9 +52,9 @@ class ForwardForward(Layer):
     train: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.classes, int) or self.classes < 2 or not self.threshold > 0:
+        if whole_number(self.classes, least=2) is None or not 0 < self.threshold < math.inf:
             raise ValueError(
-                "ForwardForward needs a whole number of classes, 2 or more, and a threshold above 0, not "
+                "ForwardForward needs a whole number of classes, 2 or more, and a finite threshold above 0, not "
                 f"{self.classes!r} and {self.threshold!r}"
             )
 
@@ -64,7 +67,7 @@ class ForwardForward(Layer):
         h, odds, new_state, residuals, outputs = self._labelled(x), [], [], [], []
         for layer, own, own_state in self.children.zip(params, state):
             h, own_state, saved = layer.forward(own, own_state, _same_length(h))
-            odds.append(jnp.sum(h * h, -1) - self.threshold * h.shape[-1])
+            odds.append(jnp.sum(jnp.square(_precise(h)), -1) - self.threshold * h.shape[-1])
             new_state.append(own_state)
             residuals.append(saved)
             outputs.append(h)
@@ -93,4 +96,9 @@ class ForwardForward(Layer):
 
 
 def _same_length(h: jax.Array) -> jax.Array:
-    return h / jnp.sqrt(jnp.mean(h * h, -1, keepdims=True) + 1e-8)
+    precise = _precise(h)
+    return (precise / jnp.sqrt(jnp.mean(precise * precise, -1, keepdims=True) + 1e-8)).astype(h.dtype)
+
+
+def _precise(h: jax.Array) -> jax.Array:
+    return h.astype(jnp.promote_types(h.dtype, jnp.float32))

@@ -26,11 +26,13 @@ class ForwardForwardLoss(Layer):
 
     The paper draws one wrong label for each example; this is the mean over these draws, without a key.
 
-    Shapes:   prediction (B, V) or (B, V, L) float, log-odds, of L layers; target (B,) integer -> y ().
+    Shapes:   prediction (B, V) or (B, V, L) float, log-odds, of L layers; target (B,) integer in [0, V)
+              -> y () in at least float32.
     Params, state: none.   Saves: both as they came.
     Backward: dprediction = (-σ(-y) at the target, else σ(y) / (V - 1)) dy / B. The target is a constant.
     Units:    nats.
-    Raises:   ValueError if there are no such shapes.
+    Raises:   ValueError if there are no such shapes and dtypes. A label outside [0, V) cannot be seen under jit: the
+              loss is NaN, and so is the gradient of that example.
     Source:   Hinton, 2022, arXiv:2212.13345, equation 1 and section 3.3.
     """
 
@@ -42,17 +44,22 @@ class ForwardForwardLoss(Layer):
                 f"{self} needs log-odds (B, V) or (B, V, L) and labels (B,), not {list(odds.shape)} and "
                 f"{list(target.shape)}: they come from forward_forward(...)"
             )
+        if not jnp.issubdtype(target.dtype, jnp.integer):
+            raise ValueError(f"{self} needs labels of an integer dtype, not {target.dtype}{list(target.shape)}")
         right, weight = self._right(odds, target)
-        terms = weight * jax.nn.softplus(jnp.where(right, -odds, odds))
+        precise = odds.astype(jnp.promote_types(odds.dtype, jnp.float32))
+        terms = weight * jax.nn.softplus(jnp.where(right, -precise, precise))
         return jnp.sum(terms) / len(odds), state, ForwardForwardLossResiduals(odds, target)
 
     def backward(self, params: PyTree, residuals: ForwardForwardLossResiduals, dy: jax.Array) -> tuple[PyTree, PyTree]:
         odds, target = residuals
         right, weight = self._right(odds, target)
-        slope = weight * jnp.where(right, -jax.nn.sigmoid(-odds), jax.nn.sigmoid(odds))
+        precise = odds.astype(jnp.promote_types(odds.dtype, jnp.float32))
+        slope = weight * jnp.where(right, -jax.nn.sigmoid(-precise), jax.nn.sigmoid(precise))
         return (), ((slope * dy / len(odds)).astype(odds.dtype), None)
 
     def _right(self, odds: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
         classes = odds.shape[1]
         right = (target[:, None] == jnp.arange(classes)).reshape(len(odds), classes, *[1] * (odds.ndim - 2))
-        return right, jnp.where(right, 1.0, 1 / (classes - 1))
+        is_label = jnp.any(right, 1, keepdims=True)
+        return right, jnp.where(is_label, jnp.where(right, 1.0, 1 / (classes - 1)), jnp.nan)

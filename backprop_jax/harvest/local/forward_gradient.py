@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 from backprop_jax.harvest.local.keyed import key_of
 from backprop_jax.harvest.local.perturbation import movable
 from backprop_jax.harvest.noise import noise_like
@@ -31,7 +32,7 @@ class ForwardGradient:
     directions: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.directions, int) or self.directions < 1:
+        if whole_number(self.directions, least=1) is None:
             raise ValueError(f"ForwardGradient needs a whole number of directions, 1 or more, not {self.directions!r}")
 
     def __call__(self, objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tuple[tuple[jax.Array, PyTree], PyTree]]:

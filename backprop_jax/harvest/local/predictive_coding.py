@@ -1,5 +1,6 @@
 """Layers that guess each other's values, and settle before they learn."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,8 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.cotangents import instantiate
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
-from backprop_jax.harvest.stages import forward_stages, outputs_like
+from backprop_jax.core.whole_number import whole_number
+from backprop_jax.harvest.outputs_of_chain import forward_each, outputs_like
 
 __all__ = ["PredictiveCoding"]
 
@@ -32,8 +34,8 @@ class PredictiveCoding:
     paper's network with variances of 1, and of 1 / precision at the output.
 
     Units:    precision times the loss of an example, ½ |ε|² and so F are in the same.
-    Raises:   ValueError if steps is less than 1, rate or precision not above 0, or the objective is no supervised
-              chain of two layers or more that give one array each.
+    Raises:   ValueError if steps is less than 1, rate or precision not above 0 and finite, the loss has a reduction
+              other than "mean", or the objective is no supervised chain of two layers or more that give one array each.
     Source:   Whittington & Bogacz, 2017, doi:10.1162/NECO_a_00949, equations 2.16-2.19.
     """
 
@@ -42,15 +44,18 @@ class PredictiveCoding:
     precision: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1 or not self.rate > 0 or not self.precision > 0:
+        settings = self.rate, self.precision
+        if whole_number(self.steps, least=1) is None or not all(0 < number < math.inf for number in settings):
             raise ValueError(
-                "PredictiveCoding needs a whole number of steps, 1 or more, and a rate and a precision above 0, not "
-                f"{self.steps!r}, {self.rate!r} and {self.precision!r}"
+                "PredictiveCoding needs a whole number of steps, 1 or more, and a rate and a precision above 0 and "
+                f"finite, not {self.steps!r}, {self.rate!r} and {self.precision!r}"
             )
 
     def __call__(self, objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tuple[tuple[jax.Array, PyTree], PyTree]]:
         match objective:
             case Supervised(layer=Chain() as chain, loss=loss) if len(chain.children.layers) > 1:
+                if getattr(loss, "reduction", "mean") != "mean":
+                    raise ValueError(f"{self} takes a loss that is a mean over the batch, not {loss}")
                 return partial(self._value_and_gradient, chain, loss)
         raise ValueError(f"{self} takes supervised(chain(...), loss) with two layers or more, not {objective}")
 
@@ -60,7 +65,7 @@ class PredictiveCoding:
         layers = chain.children.zip(params, state)
         x, target = batch
         outputs_like("PredictiveCoding", chain.children, params, state, x)
-        guesses, new_state, _ = forward_stages(chain.children, params, state, x)
+        guesses, new_state, _ = forward_each(chain.children, params, state, x)
         value, _, _ = loss.forward((), (), (guesses[-1], target))
         weight = self.precision * len(guesses[-1])  # an example's own loss is the mean's part times the batch
 

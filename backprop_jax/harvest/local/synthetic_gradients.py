@@ -8,8 +8,8 @@ import jax
 from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
-from backprop_jax.core.layer import Layer, PyTree, output_like
-from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, one_output_like, outputs_like
 
 __all__ = ["SyntheticGradients", "synthetic_gradients"]
 
@@ -19,7 +19,7 @@ def synthetic_gradients(chain: Chain, *models: Layer) -> "SyntheticGradients":
 
     `Dense(F, kernel_init=zeros())` after a child of F features is the linear model of the paper: it begins at 0.
     """
-    children = stages_of("synthetic_gradients", chain)
+    children = layers_of("synthetic_gradients", chain)
     wanted = len(children.layers) - 1
     if len(models) != wanted:
         raise ValueError(
@@ -50,12 +50,13 @@ class SyntheticGradients(Layer):
 
     m_i foretells the gradient of an example's own loss, where the loss is a mean over the batch of B.
 
-    Shapes:   f_i (B, ...) to (B, ...), m_i keeps the shape.
+    Shapes:   f_i (B, ...) to (B, ...), m_i keeps shape and dtype.
     Params, state: (those of the f_i, those of the m_i).
     Saves:    what f_i and m_i save, and m_i(h_i).
     Backward: dparams_i = f_i'ᵀ δ_i;   of m_i the gradient of mean ½ |m_i(h_i) - B f_{i+1}'ᵀ δ_{i+1}|², whose target is
               itself foretold;   dx = f_1'ᵀ δ_1
-    Raises:   ValueError if a layer gives anything but one array, or what a model gives has another shape.
+    Raises:   ValueError if a layer or model gives anything but one array, or what a model gives has another shape or
+              dtype.
     Source:   Jaderberg et al., 2017, arXiv:1608.05343, section 2.1.
     """
 
@@ -73,10 +74,11 @@ class SyntheticGradients(Layer):
         for h, model, own_key in zip(hidden, self.models, keys, strict=True):
             own, own_state = model.init(own_key, h)
             begun.append((own, own_state))
-            given = output_like(model, own, own_state, h)
-            if given.shape != h.shape:
+            given = one_output_like("synthetic_gradients", "models", model, own, own_state, h)
+            if (given.shape, given.dtype) != (h.shape, h.dtype):
                 raise ValueError(
-                    f"{model} is to give a gradient of the shape of its input, {list(h.shape)}, not {list(given.shape)}"
+                    f"{model} is to give a gradient of the shape and dtype of its input, {h.dtype}{list(h.shape)}, not "
+                    f"{given.dtype}{list(given.shape)}"
                 )
         models, model_state = zip(*begun, strict=True)
         return Decoupled(params, models), Decoupled(state, model_state)
@@ -84,7 +86,7 @@ class SyntheticGradients(Layer):
     def forward(
         self, params: Decoupled, state: Decoupled, x: jax.Array
     ) -> tuple[jax.Array, Decoupled, SyntheticResiduals]:
-        (*hidden, y), new_state, residuals = forward_stages(self.children, params.children, state.children, x)
+        (*hidden, y), new_state, residuals = forward_each(self.children, params.children, state.children, x)
         calls = zip(self.models, params.models, state.models, hidden, strict=True)
         foretold, model_state, model_residuals = zip(*(m.forward(own, s, h) for m, own, s, h in calls), strict=True)
         return y, Decoupled(new_state, model_state), SyntheticResiduals(residuals, model_residuals, foretold)

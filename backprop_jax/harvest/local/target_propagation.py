@@ -1,5 +1,6 @@
 """Targets in the place of gradients, carried down by learned inverses."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +10,8 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.keys import typed_key
-from backprop_jax.core.layer import Layer, PyTree, output_like
-from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, one_output_like, outputs_like
 
 __all__ = ["TargetPropagation", "target_propagation"]
 
@@ -20,7 +21,7 @@ def target_propagation(chain: Chain, *inverses: Layer, step: float = 0.1, noise:
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    children = stages_of("target_propagation", chain)
+    children = layers_of("target_propagation", chain)
     wanted = len(children.layers) - 2
     if len(inverses) != wanted:
         raise ValueError(
@@ -63,8 +64,8 @@ class TargetPropagation(Layer):
     Backward: dparams of f_n as ever; of f_i, i < n: the gradient of mean ½ |f_i(h_{i-1}) - ĥ_i|² / step; of g_i: that
               of mean ½ |g_i(f_i(h̃)) - h̃|², h̃ = h_{i-1} + noise ξ, ξ ~ N(0, 1). dx is that of f_1.
     Units:    noise is in those of h. The division by step leaves to dparams the size that gradients have.
-    Raises:   ValueError if step is not above 0, noise below 0, an f_i gives anything but one array, or what g_i gives
-              has another shape.
+    Raises:   ValueError if step is not above 0, noise below 0, either infinite, an f_i or g_i gives anything but one
+              array, or what g_i gives has another shape or dtype.
     Source:   Lee et al., 2015, arXiv:1412.7525, algorithm 1 and equations 13-15.
     """
 
@@ -76,9 +77,10 @@ class TargetPropagation(Layer):
     def __post_init__(self) -> None:
         for inverse in self.inverses:
             require_layer("target_propagation", inverse)
-        if not self.step > 0 or not self.noise >= 0:
+        if not 0 < self.step < math.inf or not 0 <= self.noise < math.inf:
             raise ValueError(
-                f"TargetPropagation needs a step above 0 and a noise of 0 or more, not {self.step!r} and {self.noise!r}"
+                "TargetPropagation needs a step above 0 and a noise of 0 or more, both finite, not "
+                f"{self.step!r} and {self.noise!r}"
             )
 
     def init(self, key: jax.Array, x: jax.Array) -> tuple[TargetParams, TargetState]:
@@ -88,10 +90,11 @@ class TargetPropagation(Layer):
         for inverse, below, above, own_key in zip(self.inverses, hidden, hidden[1:], keys[2:], strict=False):
             own, own_state = inverse.init(own_key, above)
             back.append((own, own_state))
-            given = output_like(inverse, own, own_state, above)
-            if given.shape != below.shape:
+            given = one_output_like("target_propagation", "inverses", inverse, own, own_state, above)
+            if (given.shape, given.dtype) != (below.shape, below.dtype):
                 raise ValueError(
-                    f"{inverse} is to give what a layer was given, {list(below.shape)}, not {list(given.shape)}"
+                    f"{inverse} is to give what a layer was given, {below.dtype}{list(below.shape)}, not "
+                    f"{given.dtype}{list(given.shape)}"
                 )
         own, own_state = zip(*back, strict=True) if back else ((), ())
         return TargetParams(params, own), TargetState(state, own_state, typed_key(keys[1]))
@@ -99,7 +102,7 @@ class TargetPropagation(Layer):
     def forward(
         self, params: TargetParams, state: TargetState, x: jax.Array
     ) -> tuple[jax.Array, TargetState, TargetResiduals]:
-        (*hidden, y), new_state, residuals = forward_stages(self.children, params.children, state.children, x)
+        (*hidden, y), new_state, residuals = forward_each(self.children, params.children, state.children, x)
         after = TargetState(new_state, state.inverses, jax.random.split(state.key)[0])
         return y, after, TargetResiduals(residuals, hidden, state)
 

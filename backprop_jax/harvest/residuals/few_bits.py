@@ -103,7 +103,8 @@ def _intervals(layer: Layer, bits: int) -> tuple[tuple[float, ...], tuple[float,
         _, _, saved = layer.forward((), (), jnp.asarray(x))
         slope = np.asarray(layer.backward((), saved, jnp.ones_like(x))[1], np.float64)
     variation = np.concatenate([[0], np.cumsum(np.abs(np.diff(slope)))])
-    number = np.minimum((variation / variation[-1] * 2**bits).astype(int), 2**bits - 1)
+    whole = max(variation[-1], np.finfo(float).tiny)  # a constant derivative has none
+    number = np.minimum((variation / whole * 2**bits).astype(int), 2**bits - 1)
     # A derivative that jumps leaves parts of its variation without an x.
     _, number = np.unique(number, return_inverse=True)
     parts = [slope[number == part] for part in range(number[-1] + 1)]

@@ -9,6 +9,7 @@ from jax import lax
 from backprop_jax.core.checks import require_components, require_layer
 from backprop_jax.core.cotangents import add, instantiate, pull
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["Reversible", "reversible"]
 
@@ -48,7 +49,7 @@ class Reversible(Layer):
     def __post_init__(self) -> None:
         require_layer("reversible", self.f)
         require_layer("reversible", self.g)
-        if not isinstance(self.depth, int) or self.depth < 1:
+        if whole_number(self.depth, least=1) is None:
             raise ValueError(f"reversible needs a depth of 1 or more, a whole number, not {self.depth!r}")
 
     def init(self, key: jax.Array, x: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:

@@ -10,7 +10,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
-from backprop_jax.harvest.stages import forward_stages, outputs_like, stages_of
+from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, outputs_like
 
 __all__ = ["DirectFeedback", "direct_feedback"]
 
@@ -20,7 +20,7 @@ def direct_feedback(chain: Chain) -> "DirectFeedback":
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    return DirectFeedback(stages_of("direct_feedback", chain))
+    return DirectFeedback(layers_of("direct_feedback", chain))
 
 
 class DirectState(NamedTuple):
@@ -61,7 +61,7 @@ class DirectFeedback(Layer):
         return params, DirectState(state, feedback)
 
     def forward(self, params: PyTree, state: DirectState, x: jax.Array) -> tuple[jax.Array, DirectState, PyTree]:
-        outputs, new_state, residuals = forward_stages(self.children, params, state.children, x)
+        outputs, new_state, residuals = forward_each(self.children, params, state.children, x)
         saved = DirectResiduals(residuals, state.feedback, Template.of(outputs))
         return outputs[-1], DirectState(new_state, state.feedback), saved
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from backprop_jax.core.cotangents import vary_like
+from backprop_jax.core.varying import vary_like
 from backprop_jax.layers.attention.grid import Inputs, Scoring, Tile, in_tiles
 from backprop_jax.layers.attention.visibility import Span, places, visible
 

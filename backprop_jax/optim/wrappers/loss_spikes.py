@@ -29,15 +29,18 @@ class SkipLossSpikesState(NamedTuple):
 
 @dataclass(frozen=True)
 class skip_loss_spikes(Transform):
-    """Leave out a step, state and all, whose loss is more than `threshold` deviations above the mean of those before.
+    """Leave out a step whose loss is more than `threshold` deviations above the mean of those before.
 
         z = (value - m) / √v;   m and v are the mean and variance of the losses so far, each weighted by decay^age
 
+    Its updates are zero and `inner`'s state stays; that of the model, such as batch statistics, moves on.
+
     The first `warmup` losses are only counted. A loss that is left out does not count, nor does one that is not finite,
     which is left out too. After `max_consecutive_skips` in a row the next step is taken whatever its loss, and counts:
-    the loss may have come to another level.
+    the loss may have come to another level. A gradient of NaN is then taken too.
 
-    Give it the loss: update(..., value=loss), as `train.make_step` does.
+    Give it the loss: update(..., value=loss), as `train.make_step` does. `train.fit` and its like end at a loss that is
+    not finite, without asking the optimizer.
 
     State:  `SkipLossSpikesState(count, mean, variance, in_a_row, in_all, inner_state)`: counts int32, others float32.
     Raises: TypeError if `inner` is no transform; ValueError if threshold is not above 0, decay outside [0, 1), warmup
@@ -73,7 +76,7 @@ class skip_loss_spikes(Transform):
         away = value - state.mean
         is_spike = (state.count >= self.warmup) & (away > self.threshold * jnp.sqrt(state.variance))
         is_last = state.in_a_row >= self.max_consecutive_skips
-        applies = is_finite & (~is_spike | is_last) | is_last
+        applies = is_last | is_finite & ~is_spike
         counts = applies & is_finite
         count = jnp.where(counts, safe_increment(state.count), state.count)
         # The weight of the newest among decay^0 + decay^1 + ... of all.

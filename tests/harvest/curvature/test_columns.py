@@ -30,6 +30,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         curvature_diagonal(objective, "guess")
     with pytest.raises(ValueError, match="samples, 1 or more, not 0"):
         curvature_diagonal(objective, samples=0)
+    with pytest.raises(ValueError, match="samples, 1 or more, not True"):
+        curvature_diagonal(objective, samples=True)
+    curvature_diagonal(objective, samples=np.int64(2))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"draws at random: call it with \(params, state, batch, key\)"):
         curvature_diagonal(objective)(PARAMS, STATE, (X, CLASSES))
     with pytest.raises(ValueError, match=r"Fisher matrix is known of .*, not of Hinge"):

@@ -66,6 +66,13 @@ def test_is_the_damped_inverse_of_the_average() -> None:
     assert state.count == 3
 
 
+def test_asks_for_exact_products() -> None:
+    """The inverses' errors would be large beside what they leave of a gradient."""
+    kfac = scale_by_kfac(LAYOUT)
+    program = str(jax.make_jaxpr(lambda g: kfac.update(g, kfac.init(g), curvature=BLOCKS)[0])(GRADIENT))
+    assert 0 < program.count("dot_general[") == program.count("precision=(Precision.HIGHEST")
+
+
 def test_norm_constraint_bounds_the_length_in_the_metric_of_the_curvature() -> None:
     both = [scale_by_kfac(LAYOUT, 0.1, norm_constraint=bound) for bound in (None, 1e-3)]
 
@@ -102,8 +109,12 @@ def test_blocks_that_are_not_finite_count_for_nothing() -> None:
 
 
 def test_calls_for_the_factors_only_when_they_are_due() -> None:
-    """As a member of a chain: every third step's factors count, with shares as if there were no others."""
-    optimizer = optim.chain(scale_by_kfac(LAYOUT, factors_every=3), optim.scale_by_learning_rate(0.1))
+    """As a member of a chain: every third step's factors count, with shares as if there were no others.
+
+    Given as they are they count at every step.
+    """
+    kfac = scale_by_kfac(LAYOUT, factors_every=3)
+    optimizer = optim.chain(kfac, optim.scale_by_learning_rate(0.1))
     made = [jax.tree.map(lambda leaf, number=number: number * jnp.ones_like(leaf), BLOCKS) for number in range(5)]
 
     @jax.jit
@@ -111,11 +122,30 @@ def test_calls_for_the_factors_only_when_they_are_due() -> None:
         state = optimizer.init(GRADIENT)
         for blocks in made:
             _, state = optimizer.update(GRADIENT, state, GRADIENT, curvature=lambda blocks=blocks: blocks)
-        return state[0].curvature
+        each: Any = kfac.init(GRADIENT)
+        for blocks in made:
+            _, each = kfac.update(GRADIENT, each, curvature=blocks)
+        return state[0].curvature[0].g, each.curvature[0].g
 
-    np.testing.assert_allclose(
-        run()[0].g, 1.5 * np.ones((2, 2)), rtol=1e-5
-    )  # the mean of the first's 0 and the fourth's 3
+    when_due, at_each = run()
+    np.testing.assert_allclose(when_due, 1.5 * np.ones((2, 2)), rtol=1e-5)  # the mean of the first's 0, the fourth's 3
+    np.testing.assert_allclose(at_each, 2 * np.ones((2, 2)), rtol=1e-5)
+
+
+def test_a_weight_or_bias_whose_partner_is_frozen_has_its_own_part_of_the_block() -> None:
+    """By NumPy: the damped A without the partner's rows and columns."""
+    kfac = scale_by_kfac(LAYOUT, damping=0.1)
+    a, g = BLOCKS[0].a, BLOCKS[0].g
+    pi = np.sqrt(np.trace(a) / 4 / (np.trace(g) / 2))
+    damped_a, damped_g = a + pi * np.sqrt(0.1) * np.eye(4), g + np.sqrt(0.1) / pi * np.eye(2)
+    without = lambda name: GRADIENT | {name: None}
+    state = kfac.init(GRADIENT)
+    both = jax.jit(lambda: [kfac.update(without(name), state, curvature=BLOCKS)[0] for name in ("w", "b")])
+    of_bias, of_weight = both()
+    assert of_bias["w"] is None and of_weight["b"] is None
+    np.testing.assert_allclose(of_bias["b"], B / damped_a[3, 3] @ np.linalg.inv(damped_g), rtol=2e-4, atol=1e-5)
+    expected = np.linalg.inv(damped_a[:3, :3]) @ W @ np.linalg.inv(damped_g)
+    np.testing.assert_allclose(of_weight["w"], expected, rtol=2e-4, atol=1e-5)
 
 
 def test_learns_faster_than_the_plain_gradient() -> None:
@@ -145,6 +175,8 @@ def test_what_makes_no_sense_is_refused() -> None:
     for option, value in options:
         with pytest.raises(ValueError, match=f"scale_by_kfac: {option} must be"):
             scale_by_kfac(LAYOUT, **{option: value})
+    with pytest.raises(ValueError, match="scale_by_kfac: damping must be finite, got inf"):
+        scale_by_kfac(LAYOUT, damping=np.inf)
     kfac = scale_by_kfac(LAYOUT)
     with pytest.raises(ValueError, match="the layout has the parameters b, params has not"):
         kfac.init({"w": W, "scale": S})

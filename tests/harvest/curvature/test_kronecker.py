@@ -44,6 +44,13 @@ def test_of_one_example_is_the_gauss_newton_block() -> None:
     np.testing.assert_allclose(np.kron(first.a, first.g), _of_weight_then_bias(matrix, order), atol=1e-6)
 
 
+def test_asks_for_exact_products() -> None:
+    """Of both factors of both weights: an accelerator would round what is to be inverted."""
+    run = kronecker_factors(bp.supervised(mlp(), CrossEntropy()), "empirical")
+    program = jax.make_jaxpr(lambda params: run(params, STATE, (X, CLASSES))[1])(PARAMS)
+    assert str(program).count("precision=(Precision.HIGHEST") == 4
+
+
 def _of_weight_then_bias(matrix: jax.Array, place: np.ndarray) -> np.ndarray:
     """The rows and columns of the parameters b, w, in the order w, b: `place` tells where each one goes."""
     order = np.argsort(place) + place.min()

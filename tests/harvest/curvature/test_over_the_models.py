@@ -7,14 +7,13 @@ import pytest
 import backprop_jax as bp
 from backprop_jax import harvest
 from backprop_jax.losses import CrossEntropy
+from tests.some_models import SOME_MODELS
 from tests.test_catalogue import MODELS
 
-# Those whose loss is here, and those of layers that others have too, which take long to trace.
-LATER = "LanguageModel", "EncoderDecoder", "bert_pretraining", "resnet34", "resnet50", "mobilenet"
 FACTORED = {"lenet": 5, "gpt": 4, "LanguageModelLoss": 4, "EncoderDecoderLoss": 11, "sentiment_classifier": 5}
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in LATER])
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_kfac_takes_every_model(name: str) -> None:
     model, x = MODELS[name]
     model, key = bp.eval_mode(model), jax.random.key(0)

@@ -1,6 +1,7 @@
 """Products with the curvature are those with the matrices that jax.hessian and the whole Jacobian make."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
@@ -52,3 +53,14 @@ def test_fisher_of_the_model_is_gauss_newton_and_of_the_data_that_of_the_gradien
 def test_what_has_no_such_curvature_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"Fisher matrix is known of .*CrossEntropy.*not of Hinge"):
         fisher_product(bp.supervised(mlp(), Hinge()))
+
+
+def test_a_wide_vector_is_rounded_to_the_parameters_dtype() -> None:
+    """As a solver in float32 hands one over."""
+    objective, batch = bp.supervised(bp.Dense(3), MeanSquaredError()), (X.astype(jnp.bfloat16), NUMBERS)
+    params, state = objective.init(jax.random.key(0), batch)
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+    wide = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), params)
+    for make in (hessian_product, gauss_newton_product, fisher_product):
+        found = jax.eval_shape(make(objective)(params, state, batch), wide)
+        assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(found))

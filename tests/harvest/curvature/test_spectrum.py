@@ -48,6 +48,12 @@ def test_of_a_net_are_those_of_numpy_of_its_whole_matrix() -> None:
     assert abs(near - expected.sum()) < 4 * deviation
 
 
+def test_asks_for_exact_products() -> None:
+    """Accelerators round the factors otherwise, and the vectors would not be orthogonal."""
+    program = str(jax.make_jaxpr(lambda key: top_eigenvalues(lambda v: v, LIKE, key))(jax.random.key(0)))
+    assert 0 < program.count("dot_general[") == program.count("precision=(Precision.HIGHEST")
+
+
 def test_few_iterations_find_the_largest_and_a_multiple_one_is_found_as_often() -> None:
     find = jax.jit(lambda key: (top_eigenvalues(_product(MATRIX), LIKE, key), top_eigenvalues(
         lambda v: jax.tree.map(lambda leaf: 3 * leaf, v), LIKE, key, 2, 5)))  # fmt: skip
@@ -66,6 +72,22 @@ def test_trace_is_exact_for_a_diagonal_and_near_for_others() -> None:
     assert abs(near - VALUES.sum()) < 4 * deviation
 
 
+def test_of_half_precision_are_found_in_float32() -> None:
+    """The vectors that the product is given are of its dtype, those that are kept are not rounded to it."""
+    like, diagonal = {"a": jnp.zeros(3, jnp.bfloat16)}, jnp.array([1, 2, 4], jnp.bfloat16)
+
+    def product(vector):
+        assert vector["a"].dtype == jnp.bfloat16
+        return {"a": diagonal * vector["a"]}
+
+    found, exact = jax.jit(lambda key: (top_eigenvalues(product, like, key), trace(product, like, key)))(
+        jax.random.key(0)
+    )
+    assert found.dtype == exact.dtype == jnp.float32
+    np.testing.assert_allclose(found, [4.0], rtol=2e-2)
+    assert exact == 7
+
+
 def test_bad_counts_are_refused() -> None:
     key, product = jax.random.key(0), _product(MATRIX)
     for count, iterations in ((0, None), (6, 5), (1, 41)):
@@ -73,3 +95,6 @@ def test_bad_counts_are_refused() -> None:
             top_eigenvalues(product, LIKE, key, count, iterations)
     with pytest.raises(ValueError, match="samples, 1 or more, not 0"):
         trace(product, LIKE, key, 0)
+    with pytest.raises(ValueError, match="samples, 1 or more, not True"):
+        trace(product, LIKE, key, True)
+    assert jax.eval_shape(lambda: trace(product, LIKE, key, np.int64(2))).shape == ()  # type: ignore[arg-type]

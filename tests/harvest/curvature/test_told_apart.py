@@ -79,6 +79,10 @@ def test_what_has_no_such_curvature_is_refused_by_name() -> None:
     plain = dataclasses.replace(loss, z_loss=0.0)
     curvature_diagonal(dataclasses.replace(objective, loss=plain))
     params, batch = {"table": np.ones((5, 2), np.float32)}, (np.ones((2, 3, 2), np.float32), TARGET)
+    model = BertPreTraining(Bert(bp.Embedding(5, 3), TokenTypes(2)), bp.Dense(3), bp.Tanh(), bp.Dense(2))
+    with_bias = LinearCrossEntropy(5, use_bias=True)
+    with pytest.raises(ValueError, match=r"needs BertPreTrainingLoss itself.*wrap its model instead"):
+        curvature_diagonal(bp.cast(BertPreTrainingLoss(model, with_bias), jnp.bfloat16))
     with pytest.raises(ValueError, match=r"needs LinearCrossEntropy.* to be what the objective ends with.*Closed"):
         jax.eval_shape(lambda params: fisher_product(Closed(plain))(params, (), batch)(params), params)
     with pytest.raises(ValueError, match=r"gauss_newton_product needs an objective supervised\(model, loss\).*Dense"):

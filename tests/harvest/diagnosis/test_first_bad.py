@@ -8,6 +8,7 @@ import pytest
 import backprop_jax as bp
 from backprop_jax import losses
 from backprop_jax.harvest import find_first_bad
+from tests.some_models import SOME_MODELS
 from tests.test_catalogue import MODELS, TOKENS
 
 BLOCK = bp.skip(bp.chain(norm=bp.LayerNorm(), dense=bp.Dense(4)))
@@ -93,7 +94,7 @@ def test_between_layers_the_model_itself_is_named() -> None:
     assert found is not None and found.path == "0" and found.layer == bp.skip(bp.Dense(3))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SOME_MODELS)
 def test_in_every_model_the_layer_that_has_the_number_is_named(name: str) -> None:
     """In one of the first to be called, for what runs before it is compiled operation by operation."""
     model, x = MODELS[name]

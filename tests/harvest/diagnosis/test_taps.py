@@ -8,6 +8,7 @@ import pytest
 import backprop_jax as bp
 from backprop_jax import losses
 from backprop_jax.harvest import LayerTaps, Taps, with_taps
+from tests.some_models import SOME_MODELS
 from tests.test_catalogue import MODELS
 
 QUICK = {"xla_backend_optimization_level": 0}
@@ -97,7 +98,7 @@ def test_are_taken_at_every_third_step() -> None:
     assert [float(part.values) for path in "01" for part in told[path]] == [24, 0, 12, 12]
 
 
-@pytest.mark.parametrize("name", MODELS)  # traced, not compiled
+@pytest.mark.parametrize("name", SOME_MODELS)  # traced, not compiled
 def test_are_there_in_every_model(name: str) -> None:
     model, x = MODELS[name]
     objective = model if name.endswith("Loss") else bp.chain(model=model, loss=bp.from_function(_total))
@@ -120,6 +121,7 @@ def test_refuse_what_matches_nothing() -> None:
     for options in ({"every": 0}, {"sample": 1.5}, {"every": True}):
         with pytest.raises(ValueError, match="whole number of 1 or more"):
             Taps(**options)
+    Taps(every=np.int64(2))  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="takes layers"):
         with_taps(jnp.sin)  # type: ignore[arg-type]
 

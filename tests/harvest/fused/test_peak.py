@@ -21,12 +21,12 @@ def test_the_peak_is_that_of_parameters_residuals_and_one_stage() -> None:
 
 
 def test_a_pass_for_the_norm_counts_too() -> None:
-    objective = bp.supervised(bp.chain(bp.Dense(64), bp.Tanh(), bp.Dense(3)), losses.MeanSquaredError())
-    batch = np.ones((2, 64), np.float32), np.ones((2, 3), np.float32)
+    # The norm's backward pass is at the first layer's gradient while the residuals of all are there; no update is.
+    objective = bp.supervised(bp.chain(bp.Dense(64), *[bp.Tanh()] * 8), losses.MeanSquaredError())
+    batch = np.ones((64, 128), np.float32), np.ones((64, 64), np.float32)
     peaks = []
     for clip in (None, TwoPasses(1.0)):
         step = fused_update(objective, optim.sgd(0.1), clip, together=1)
         training = jax.eval_shape(lambda step=step: step.start(*objective.init(jax.random.key(0), batch)))
         peaks.append(step.peak_bytes(training, batch))
-    # All residuals are still there beside the first layer's gradient.
-    assert peaks[1] >= peaks[0] > 64 * 64 * 4
+    assert peaks[1] > peaks[0] + 64 * 64 * 4

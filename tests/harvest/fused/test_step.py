@@ -74,6 +74,19 @@ def test_what_gives_no_scalar_is_refused_and_what_is_stopped_stays() -> None:
     assert same == [True, True, False]
 
 
+def test_a_training_or_parameters_of_another_objective_are_refused() -> None:
+    step, other = fused_update(ONE_STAGE, optim.sgd(0.1)), fused_update(OBJECTIVE, optim.sgd(0.1))
+    params, state = ONE_STAGE.init(jax.random.key(0), BATCHES[0])
+    training = step.start(params, state)
+    for use in (lambda: other(training, BATCHES[0]), lambda: other.finish(training)):
+        with pytest.raises(ValueError, match=r"the training was started for .*Skip.*, not .*Chain"):
+            use()
+    with pytest.raises(ValueError, match=r"is not the parameters of .*Chain"):
+        other.start(params, state)
+    with pytest.raises(ValueError, match=r"is not the state of .*Chain"):
+        other.start(OBJECTIVE.init(jax.random.key(0), BATCHES[0])[0], state)
+
+
 @pytest.mark.parametrize("together", [0, 1.5, True])
 def test_programs_of_no_layers_are_refused(together) -> None:
     with pytest.raises(ValueError, match="1 layer or more together"):

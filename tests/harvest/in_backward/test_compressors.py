@@ -55,6 +55,7 @@ def test_nothing_and_bad_settings() -> None:
     key = jax.random.key(0)
     for compressor in (OneBit(), TopK(0.5), RandomK(0.5), Int8()):
         assert compressor(jnp.zeros((0, 3)), key).shape == (0, 3)
+        assert compressor.error_bound(0) == 0
         assert not np.any(compressor(jnp.zeros(3), key))
         assert np.any(np.isnan(compressor(jnp.array([1.0, np.nan]), key))) or isinstance(compressor, RandomK)
     for kind in (TopK, RandomK):

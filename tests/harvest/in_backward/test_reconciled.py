@@ -55,3 +55,5 @@ def test_several_losses_of_one_model(begun) -> None:
 def test_no_gradient_is_refused() -> None:
     with pytest.raises(ValueError, match="one gradient or more"):
         pcgrad([], jax.random.key(0))
+    with pytest.raises(ValueError, match="one objective or more"):
+        reconciled_value_and_grad([])

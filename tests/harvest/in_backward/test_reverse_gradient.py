@@ -17,6 +17,7 @@ def test_a_gradient_is_reversed(begun, gradient) -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found["head"], gradient["head"])
 
 
-def test_a_scale_below_0_is_refused() -> None:
-    with pytest.raises(ValueError, match="scale of 0 or more, not -1"):
-        ReverseGradient(-1)
+@pytest.mark.parametrize("scale", [-1, float("inf"), float("nan")])
+def test_a_scale_that_is_no_scale_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match=f"scale of 0 or more, not {scale}"):
+        ReverseGradient(scale)

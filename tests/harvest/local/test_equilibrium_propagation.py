@@ -67,8 +67,13 @@ def test_with_a_small_nudge_it_is_the_gradient() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"features such as \(64, 32\), not \(\)"):
         EquilibriumPropagation(())
-    with pytest.raises(ValueError, match="a rate and a nudge above 0"):
-        EquilibriumPropagation((2,), nudge=0.0)
+    with pytest.raises(ValueError, match=r"features such as \(64, 32\), not \(3, True\)"):
+        EquilibriumPropagation((3, True))
+    inf = float("inf")
+    for steps, rate, nudge in ((0, 0.5, 0.5), (True, 0.5, 0.5), (9, inf, 0.5), (9, 0.5, 0.0), (9, 0.5, inf)):
+        with pytest.raises(ValueError, match="a rate and a nudge above 0"):
+            EquilibriumPropagation((2,), steps, rate, nudge)
+    EquilibriumPropagation((np.int64(2),), steps=np.int64(3))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"needs an input \(B, D\), not of shape \[5, 2, 2\]: put Flatten\(\)"):
         EquilibriumPropagation([2]).init(jax.random.key(0), jnp.zeros((5, 2, 2)))
     assert hash(EquilibriumPropagation([2])) == hash(EquilibriumPropagation((2,)))

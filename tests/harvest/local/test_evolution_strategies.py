@@ -48,8 +48,9 @@ def test_it_sees_the_slope_of_a_step() -> None:
 
 
 def test_refusals() -> None:
-    for pairs, sigma in ((0, 0.1), (2, 0.0)):
+    for pairs, sigma in ((0, 0.1), (True, 0.1), (2, 0.0), (2, float("inf"))):
         with pytest.raises(ValueError, match="pairs, 1 or more, and a sigma above 0"):
             EvolutionStrategies(pairs, sigma)
+    EvolutionStrategies(np.int64(2))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"draws at random: give it an objective of Keyed"):
         EvolutionStrategies()(bp.supervised(bp.Dense(2), bp.losses.MeanSquaredError()))({}, (), BATCH)

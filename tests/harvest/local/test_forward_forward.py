@@ -54,9 +54,18 @@ def test_in_evaluation_all_but_the_first_layer_vote() -> None:
     assert dx is None and not np.any(dparams[0][0]["w"]) and np.any(dparams[1][0]["w"])
 
 
+def test_log_odds_of_half_precision_are_float32() -> None:
+    """Squares of 1 add up to 1024, and 1023 is no number of bfloat16."""
+    ones = bp.from_function(lambda x: jnp.ones((len(x), 1023), x.dtype))
+    y, _, residuals = (layer := forward_forward(bp.chain(ones), 2)).forward(((),), ((),), X.astype(jnp.bfloat16))
+    assert y.dtype == jnp.float32 and residuals.outputs[0].dtype == jnp.bfloat16
+    np.testing.assert_allclose(y, 0, err_msg=str(layer))
+
+
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="a chain of one layer or more"):
         forward_forward(bp.Dense(3), 2)  # pyright: ignore[reportArgumentType]
-    for classes, threshold in ((1, 1.0), (3, 0.0)):
-        with pytest.raises(ValueError, match="classes, 2 or more, and a threshold above 0"):
+    for classes, threshold in ((1, 1.0), (True, 1.0), (3, 0.0), (3, float("inf"))):
+        with pytest.raises(ValueError, match="classes, 2 or more, and a finite threshold above 0"):
             forward_forward(BLOCKS, classes, threshold)
+    assert forward_forward(BLOCKS, np.int64(3)) == forward_forward(BLOCKS, 3)  # pyright: ignore[reportArgumentType]

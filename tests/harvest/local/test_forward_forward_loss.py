@@ -35,3 +35,20 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     for odds, labels in (((5, 3), (5, 1)), ((5, 1), (5,)), ((5, 3, 2, 1), (5,)), ((5, 3), (4,))):
         with pytest.raises(ValueError, match=r"needs log-odds \(B, V\) or \(B, V, L\) and labels \(B,\), not"):
             ForwardForwardLoss().forward((), (), (jnp.zeros(odds), jnp.zeros(labels, int)))
+
+
+def test_labels_are_class_numbers() -> None:
+    with pytest.raises(ValueError, match=r"labels of an integer dtype, not float32\[4\]"):
+        ForwardForwardLoss().forward((), (), (jnp.asarray(ODDS), jnp.full(4, 0.5)))
+    for label in (-1, 3):
+        value, _, saved = ForwardForwardLoss().forward((), (), (jnp.asarray(ODDS), jnp.asarray([label, 0, 1, 1])))
+        dodds = ForwardForwardLoss().backward((), saved, jnp.ones(()))[1][0]
+        assert np.isnan(value) and np.isnan(dodds[0]).all() and np.isfinite(dodds[1:]).all()
+
+
+def test_the_loss_is_at_least_float32() -> None:
+    odds = jnp.asarray(ODDS, jnp.bfloat16)
+    value, _, saved = ForwardForwardLoss().forward((), (), (odds, jnp.asarray(LABELS)))
+    wanted, _, _ = ForwardForwardLoss().forward((), (), (odds.astype(jnp.float32), jnp.asarray(LABELS)))
+    assert value.dtype == jnp.float32 and value == wanted
+    assert ForwardForwardLoss().backward((), saved, jnp.ones(()))[1][0].dtype == jnp.bfloat16

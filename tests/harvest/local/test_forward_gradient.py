@@ -40,8 +40,10 @@ def test_it_draws_from_the_state_of_a_keyed_model() -> None:
         ValueError, match=r"ForwardGradient\(.*\) draws at random: give it an objective of Keyed\(model\)"
     ):
         ForwardGradient()(plain)(params, state, BATCH)
-    with pytest.raises(ValueError, match="directions, 1 or more, not 0"):
-        ForwardGradient(0)
+    for directions in (0, True):
+        with pytest.raises(ValueError, match=f"directions, 1 or more, not {directions}"):
+            ForwardGradient(directions)
+    ForwardGradient(np.int64(2))  # pyright: ignore[reportArgumentType]
 
 
 def test_whole_numbers_among_the_parameters_have_no_gradient() -> None:

@@ -79,6 +79,19 @@ def test_refusals() -> None:
     for objective in (bp.chain(bp.Dense(2), bp.Dense(2)), bp.supervised(bp.Dense(2), bp.losses.MeanSquaredError())):
         with pytest.raises(ValueError, match="two layers or more, not"):
             PredictiveCoding()(objective)
-    for steps, rate, precision in ((0, 0.1, 1.0), (1, 0.0, 1.0), (1, 0.1, -1.0)):
+    for reduction in ("sum", "none"):
+        objective = bp.supervised(OBJECTIVE.layer, bp.losses.MeanSquaredError(reduction=reduction))
+        with pytest.raises(ValueError, match=rf"mean over the batch, not MeanSquaredError\(.*{reduction}"):
+            PredictiveCoding()(objective)
+    inf = float("inf")
+    for steps, rate, precision in (
+        (0, 0.1, 1.0),
+        (True, 0.1, 1.0),
+        (1, 0.0, 1.0),
+        (1, inf, 1.0),
+        (1, 0.1, -1.0),
+        (1, 0.1, inf),
+    ):
         with pytest.raises(ValueError, match="a rate and a precision above 0"):
             PredictiveCoding(steps, rate, precision)
+    PredictiveCoding(np.int64(2))  # pyright: ignore[reportArgumentType]

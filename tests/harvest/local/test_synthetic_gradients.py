@@ -57,5 +57,12 @@ def test_a_linear_gradient_is_learned() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="takes 1 models, one after each layer but the last, not 0"):
         synthetic_gradients(bp.chain(HIDDEN, bp.Dense(2)))
-    with pytest.raises(ValueError, match=r"of the shape of its input, \[5, 3\], not \[5, 7\]"):
+    with pytest.raises(ValueError, match=r"shape and dtype of its input, float32\[5, 3\], not float32\[5, 7\]"):
         synthetic_gradients(bp.chain(HIDDEN, bp.Dense(2)), bp.Dense(7)).init(jax.random.key(0), X)
+    for given, message in (
+        (lambda h: (h, h), r"takes models that give one array each, and .* gives tuple"),
+        (lambda h: h.astype(jnp.bfloat16), r"shape and dtype of its input, float32\[5, 3\], not bfloat16\[5, 3\]"),
+    ):
+        model = synthetic_gradients(bp.chain(HIDDEN, bp.Dense(2)), bp.from_function(given))
+        with pytest.raises(ValueError, match=message):
+            jax.eval_shape(model.init, jax.random.key(0), X)

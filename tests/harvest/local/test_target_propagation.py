@@ -58,5 +58,14 @@ def test_refusals() -> None:
         target_propagation(chain)
     with pytest.raises(ValueError, match="a step above 0 and a noise of 0 or more"):
         target_propagation(chain, HIDDEN, step=0.0)
-    with pytest.raises(ValueError, match=r"is to give what a layer was given, \[5, 3\], not \[5, 7\]"):
+    for options in ({"step": float("inf")}, {"noise": float("inf")}):
+        with pytest.raises(ValueError, match="a step above 0 and a noise of 0 or more"):
+            target_propagation(chain, HIDDEN, **options)
+    with pytest.raises(ValueError, match=r"is to give what a layer was given, float32\[5, 3\], not float32\[5, 7\]"):
         target_propagation(chain, bp.Dense(7)).init(jax.random.key(0), X)
+    for given, message in (
+        (lambda h: (h, h), r"takes inverses that give one array each, and .* gives tuple"),
+        (lambda h: h.astype(jnp.bfloat16), r"was given, float32\[5, 3\], not bfloat16\[5, 3\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            jax.eval_shape(target_propagation(chain, bp.from_function(given)).init, jax.random.key(0), X)

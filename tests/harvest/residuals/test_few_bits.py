@@ -47,6 +47,14 @@ def test_half_precision_and_derivatives_that_jump() -> None:
         assert jnp.max(jnp.where(jumps, 0, jnp.abs(found - exact))) <= layer.error_bound < 0.3
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_derivative_that_is_constant() -> None:
+    layer, x = FewBits(bp.LeakyReLU(1.0), 2), jnp.linspace(-3, 3, 7)
+    assert layer.error_bound == 0
+    _, dx = layer.backward((), layer.forward((), (), x)[2], 2 * x)
+    np.testing.assert_array_equal(dx, 2 * x)
+
+
 def test_a_model_is_rewritten_at_once() -> None:
     model = bp.chain(bp.Dense(8), bp.ReLU(), bp.Dense(8), bp.GELU(), bp.skip(bp.SiLU()))
     compressed = few_bits(model, 2)

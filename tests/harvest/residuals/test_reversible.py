@@ -40,5 +40,7 @@ def test_reversible_blocks_are_the_blocks_and_save_one_output() -> None:
 def test_pairs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"one shape and dtype, not float32\[7, 33\] and float32\[7, 5\]"):
         reversible(bp.Dense(3), bp.Dense(3), 1).init(jax.random.key(0), (X, X[:, :5]))
-    with pytest.raises(ValueError, match="depth of 1 or more, a whole number, not 0"):
-        reversible(bp.Dense(3), bp.Dense(3), 0)
+    for depth in (0, True):
+        with pytest.raises(ValueError, match=f"depth of 1 or more, a whole number, not {depth}"):
+            reversible(bp.Dense(3), bp.Dense(3), depth)
+    reversible(bp.Dense(3), bp.Dense(3), np.int64(2))  # pyright: ignore[reportArgumentType]
