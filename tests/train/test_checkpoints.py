@@ -1,8 +1,10 @@
 """What a checkpoint brings back, and what becomes of a damaged one."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -58,11 +60,19 @@ def test_another_model_is_told_by_its_leaves(folder: Path) -> None:
     assert "it lacks more" in told and "it has state/0 too" in told
 
 
-# What orbax began to read beside a file that is damaged it leaves behind.
+# What orbax began to read beside a file that is damaged it leaves behind, to warn of itself when it is collected.
 ABANDONED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """That is to be now, and not in the middle of some other test."""
+    yield
+    gc.collect()
+
+
 @ABANDONED
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("damage", ["a turned byte", "cut", "zeros", "gone"])
 def test_a_damaged_one_is_told_and_the_one_before_it_taken(folder: Path, damage: str) -> None:
     """Whichever file it is: what comes back is right, and of 7 or of 6."""
@@ -85,6 +95,7 @@ def test_a_damaged_one_is_told_and_the_one_before_it_taken(folder: Path, damage:
 
 
 @ABANDONED
+@pytest.mark.usefixtures("collected")
 def test_where_none_can_be_read_it_says_why(tmp_path: Path) -> None:
     with Checkpoints(tmp_path / "run") as checkpoints:
         assert checkpoints.restore(training(0)) is None
