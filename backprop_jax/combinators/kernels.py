@@ -7,6 +7,7 @@ import jax
 from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.paths import path_name
 from backprop_jax.core.rewrite import rewrite
 
 __all__ = ["kernels_of", "require_kernels", "with_kernels"]
@@ -15,12 +16,12 @@ __all__ = ["kernels_of", "require_kernels", "with_kernels"]
 def kernels_of(params: PyTree) -> dict[str, jax.Array]:
     """Each parameter named `w` with two axes or more, by its path."""
     leaves = jax.tree.leaves_with_path(params)
-    return {_text(path): leaf for path, leaf in leaves if _text(path[-1:]) == "w" and leaf.ndim >= 2}
+    return {path_name(path): leaf for path, leaf in leaves if path_name(path[-1:]) == "w" and leaf.ndim >= 2}
 
 
 def with_kernels(params: PyTree, kernels: Mapping[str, PyTree]) -> PyTree:
     """The parameters with others in place of the kernels at these paths."""
-    return jax.tree.map_with_path(lambda path, leaf: kernels.get(_text(path), leaf), params)
+    return jax.tree.map_with_path(lambda path, leaf: kernels.get(path_name(path), leaf), params)
 
 
 def require_kernels(combinator: str, layer: Layer) -> None:
@@ -36,7 +37,3 @@ def require_kernels(combinator: str, layer: Layer) -> None:
         return part
 
     rewrite(layer, require)
-
-
-def _text(path: tuple) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -8,7 +8,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree, output_like
 
-__all__ = ["Forwards", "forward_each", "layers_of", "one_output_like", "outputs_like"]
+__all__ = ["Forwards", "children_of", "forward_each", "one_output_like", "outputs_like"]
 
 
 class Forwards(NamedTuple):
@@ -19,7 +19,7 @@ class Forwards(NamedTuple):
     residuals: PyTree
 
 
-def layers_of(caller: str, chain: Layer) -> Children:
+def children_of(caller: str, chain: Layer) -> Children:
     """The layers of a chain. Raises: ValueError unless there are two or more."""
     if not isinstance(chain, Chain) or len(chain.children.layers) < 2:
         raise ValueError(f"{caller} takes a chain of two layers or more, not {chain}")

@@ -12,6 +12,7 @@ from backprop_jax.core.checks import require_layer
 from backprop_jax.core.example_gradients import BackwardPerExample, Each, PerExampleForm, is_gradients
 from backprop_jax.core.keys import has_keys
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.paths import path_name
 from backprop_jax.core.rewrite import rewrite_leaves, rewrite_with_path
 from backprop_jax.losses import CrossEntropy
 
@@ -52,7 +53,7 @@ def example_gradients(objective: Layer) -> Callable[[PyTree, PyTree, PyTree], tu
         for path, own in jax.tree_util.tree_leaves_with_path(dparams, is_leaf=is_gradients):
             if own.examples != count:
                 raise ValueError(
-                    f"the parameter at {jax.tree_util.keystr(path, simple=True, separator='/')} sees {own.examples} "
+                    f"the parameter at {path_name(path)} sees {own.examples} "
                     f"examples where the batch has {count}: the first axis must stay that of the examples"
                 )
         return (value, new_state), dparams

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.text.byte_pairs import BytePairVocabulary
 from backprop_jax.data.text.tokenizer_files import OLDER_FILES, TOKENIZER
@@ -44,7 +45,7 @@ class Names:
         Raises:   ValueError, naming it, for a leaf that has none.
         """
         found: dict[str, jax.Array] = {}
-        for path, leaf in _by_path(params).items():
+        for path, leaf in by_path(params).items():
             for names, part in zip(self._names(path, leaf), leaf if self._is_stacked(path) else [leaf], strict=True):
                 pieces = jnp.split(part, len(names), -1)
                 found |= {name: self._turned(path, piece) for name, piece in zip(names, pieces, strict=True)}
@@ -60,7 +61,7 @@ class Names:
             ]
             return jnp.asarray(np.stack(parts) if self._is_stacked(path) else parts[0], like.dtype)
 
-        return jax.tree.structure(like).unflatten(leaf(path, each) for path, each in _by_path(like).items())
+        return jax.tree.structure(like).unflatten(leaf(path, each) for path, each in by_path(like).items())
 
     def _names(self, path: str, leaf: Any) -> list[tuple[str, ...]]:
         """For each block, or once, the names of the parts of a leaf."""
@@ -171,7 +172,7 @@ def load_params(
 
 def require_params(writer: str, params: PyTree, like: PyTree) -> None:
     """ValueError, naming the first difference, if parameters are not of the structure and shapes of the model's."""
-    found, expected = _by_path(params), _by_path(like)
+    found, expected = by_path(params), by_path(like)
     for path, leaf in expected.items():
         if path not in found:
             raise ValueError(f"{writer}: the parameters have no {path}, which the model has")
@@ -207,11 +208,6 @@ def save_folder(
         vocabulary.save(folder / TOKENIZER)
     for name in OLDER_FILES if vocabulary is not None else (TOKENIZER, *OLDER_FILES):
         (folder / name).unlink(missing_ok=True)
-
-
-def _by_path(params: PyTree) -> dict[str, Any]:
-    leaves, _ = jax.tree.flatten_with_path(params)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def _typed(leaf: jax.ShapeDtypeStruct, dtype: jnp.dtype | None) -> jax.ShapeDtypeStruct:

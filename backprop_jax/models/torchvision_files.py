@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.files.tensors import read_tensors, write_tensors
 
 __all__ = ["load_torchvision", "save_torchvision"]
@@ -54,8 +55,7 @@ def load_torchvision(path: str | os.PathLike, params: PyTree, state: PyTree) -> 
 
 
 def _by_name(tree: PyTree) -> dict[str, Any]:
-    leaves, _ = jax.tree.flatten_with_path(tree)
-    return {_name(jax.tree_util.keystr(path, simple=True, separator="/")): leaf for path, leaf in leaves}
+    return {_name(path): leaf for path, leaf in by_path(tree).items()}
 
 
 def _name(path: str) -> str:

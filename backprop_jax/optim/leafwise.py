@@ -90,6 +90,11 @@ def abs_squared(x: jax.Array) -> jax.Array:
     return lax.square(lax.real(x)) + lax.square(lax.imag(x)) if jnp.iscomplexobj(x) else lax.square(x)
 
 
+def all_finite(tree: PyTree) -> jax.Array:
+    """Whether no number of the tree is infinite or NaN, a scalar bool."""
+    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)], bool))
+
+
 @partial(jax.jit, static_argnums=0)
 def apply_rules(uses: tuple[RuleUse, ...], row: tuple[Any, ...], scalars: tuple[PyTree, ...]) -> tuple[Any, ...]:
     """Apply rules one after another to a row: the update, the state leaves of all rules, and perhaps the parameter."""

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.plots.paper import BLUE, GREY, blank
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def plot_histograms(arrays: PyTree, title: str = "") -> "Figure":
               matplotlib is missing.
     """
     leaves = [
-        (jax.tree_util.keystr(path, simple=True, separator="/"), np.asarray(leaf, np.float64).ravel())
-        for path, leaf in jax.tree.leaves_with_path(jax.tree.map(np.asarray, arrays))
+        (path, np.asarray(leaf, np.float64).ravel())
+        for path, leaf in by_path(jax.tree.map(np.asarray, arrays)).items()
         if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and leaf.size
     ]
     if not leaves:

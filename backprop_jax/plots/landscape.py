@@ -10,6 +10,7 @@ from jax import lax
 
 from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.paths import path_name
 from backprop_jax.core.rewrite import eval_mode, rewrite_with_path
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.plots.paper import blank
@@ -75,7 +76,7 @@ def _direction(objective: Layer, key: jax.Array, params: PyTree) -> PyTree:
     keys = jax.random.split(key, max(len(leaves), 1))
     moved = []
     for key, (path, leaf) in zip(keys, leaves, strict=False):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        name = path_name(path)
         moved.append(_filters_as_long(key, leaf, sum(f"/{name}".startswith(f"{scan}/") for scan in scans)))
     return structure.unflatten(moved)
 

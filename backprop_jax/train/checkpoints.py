@@ -15,6 +15,7 @@ import numpy as np
 
 from backprop_jax.core.keys import is_key
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.core.whole_number import whole_number
 
 __all__ = ["Checkpoints", "Restored"]
@@ -105,11 +106,12 @@ class Checkpoints:
                 f"{self.folder} has a checkpoint of step {self.steps[-1]}, so one of step {step} cannot follow: "
                 "discard_after(step) removes those that are later"
             )
-        host = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.array(leaf), _filled(training))
+        # One copy on the host, of which the checksums are told and from which is written.
+        host = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.array(leaf), _arrays(training))
         score = None if score is None or math.isnan(score) else float(score)
-        told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(training)})
+        told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(host)})
         item = self._args.Composite(
-            training=self._args.StandardSave(host),
+            training=self._args.StandardSave(_filled(host)),
             facts=self._args.JsonSave({"told": told, "checksum": zlib.crc32(told.encode())}),
         )
         metrics = None if score is None else {"score": score}
@@ -175,8 +177,7 @@ class Checkpoints:
         wanted = self._args.Composite(training=self._args.StandardRestore(_filled(like)))
         read = self._manager.restore(step, args=wanted)[ITEM]
         leaves = {
-            path: read[path] if leaf.size else jnp.zeros(leaf.shape, leaf.dtype)
-            for path, leaf in _by_path(like).items()
+            path: read[path] if leaf.size else jnp.zeros(leaf.shape, leaf.dtype) for path, leaf in _arrays(like).items()
         }
         for path, told in _checksums(leaves).items():
             if told != kept["checksums"][path]:
@@ -204,7 +205,7 @@ class _Different(Exception):
 
 def _compare(like: PyTree, written: Mapping[str, str]) -> None:
     """The leaves by path, shape and dtype."""
-    expected = {path: _form(leaf) for path, leaf in _by_path(like).items()}
+    expected = {path: _form(leaf) for path, leaf in _arrays(like).items()}
     found = {path: told.rpartition(" ")[0] for path, told in written.items()}
     lines = [f"{path} is {found[path]}, not {form}" for path, form in expected.items() if found.get(path, form) != form]
     lines += [f"it lacks {path}" for path in expected if path not in found]
@@ -215,7 +216,7 @@ def _compare(like: PyTree, written: Mapping[str, str]) -> None:
 
 def _checksums(tree: PyTree) -> dict[str, str]:
     """Of each leaf, by path: its form and the CRC-32 of its bytes."""
-    return {path: f"{_form(leaf)} {zlib.crc32(_bytes(leaf)):08x}" for path, leaf in _by_path(tree).items()}
+    return {path: f"{_form(leaf)} {zlib.crc32(_bytes(leaf)):08x}" for path, leaf in _arrays(tree).items()}
 
 
 def _bytes(leaf: Any) -> Any:
@@ -228,23 +229,19 @@ def _form(leaf: Any) -> str:
 
 def _filled(tree: PyTree) -> dict[str, Any]:
     """The leaves by path, without those of no numbers, which orbax does not take."""
-    filled = {path: leaf for path, leaf in _by_path(tree).items() if leaf.size}
+    filled = {path: leaf for path, leaf in _arrays(tree).items() if leaf.size}
     if not filled:
         raise ValueError("there is no array to keep")
     return filled
 
 
-def _by_path(tree: PyTree) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
+def _arrays(tree: PyTree) -> dict[str, Any]:
+    found = by_path(tree)
+    for path, leaf in found.items():
         if not hasattr(leaf, "dtype"):
             raise TypeError(
-                f"a checkpoint is made of arrays, and {name} is {type(leaf).__name__}: jnp.asarray makes one"
+                f"a checkpoint is made of arrays, and {path} is {type(leaf).__name__}: jnp.asarray makes one"
             )
-        if name in found:
-            raise ValueError(f"two leaves have the path {name}: name one of them without a slash")
-        found[name] = leaf
     return found
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.paths import path_name
 from backprop_jax.core.rewrite import rewrite_with_path
 
 __all__ = ["gradient_norms", "in_model_order"]
@@ -37,4 +38,4 @@ def in_model_order(norms: dict[str, Any], model: Layer) -> dict[str, Any]:
 
 
 def _layer_path(path: tuple) -> str:
-    return jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+    return path_name(path[:-1])

@@ -9,6 +9,7 @@ from backprop_jax.combinators.loss_scaling import LARGEST_SCALE, SMALLEST_SCALE,
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
 from backprop_jax.core.rewrite import layers_of
+from backprop_jax.optim.leafwise import all_finite
 
 __all__ = ["scaled_value_and_grad"]
 
@@ -33,8 +34,7 @@ def scaled_value_and_grad(objective: Layer) -> Callable[..., tuple[tuple[jax.Arr
 
     def value_and_gradient(params: PyTree, state: PyTree, batch: PyTree) -> tuple[tuple[jax.Array, PyTree], PyTree]:
         (value, state), gradient = differentiated(params, state, batch)
-        leaves = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]
-        is_finite = jnp.all(jnp.array(leaves, bool))
+        is_finite = all_finite(gradient)
 
         def adjust(node: PyTree) -> PyTree:
             return _adjusted(node, is_finite, interval) if isinstance(node, LossScale) else node

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from backprop_jax.core.keys import is_key
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.files.tensors import read_tensors, write_tensors
 
 __all__ = ["load_model", "load_params", "save_model", "save_params"]
@@ -22,7 +23,7 @@ def save_params(path: str | os.PathLike, params: PyTree, metadata: Mapping[str, 
     Raises:   TypeError for a leaf that is no array of numbers, such as a PRNG key; OSError if the file cannot be
               written; ModuleNotFoundError, naming the extra to install, if safetensors is missing.
     """
-    write_tensors(path, _by_path(params), metadata)
+    write_tensors(path, by_path(params), metadata)
 
 
 def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
@@ -31,7 +32,7 @@ def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
     Raises:   FileNotFoundError if there is no file; ValueError if it is truncated or no safetensors file, and if its
               leaves are not those of `like` in name, shape and dtype: the message names them.
     """
-    loaded = read_tensors(path, _by_path(like))
+    loaded = read_tensors(path, by_path(like))
     return jax.tree.structure(like).unflatten(map(jnp.asarray, loaded.values()))
 
 
@@ -54,21 +55,16 @@ def load_model(path: str | os.PathLike, params: PyTree, state: PyTree) -> tuple[
     Raises:   as `load_params`.
     """
     loaded = read_tensors(path, _named(params, state))
-    new_params = [jnp.asarray(loaded[name]) for name in _by_path(params)]
+    new_params = [jnp.asarray(loaded[name]) for name in by_path(params)]
     new_state = [
-        leaf if is_key(leaf) else jnp.asarray(loaded[f"state/{name}"]) for name, leaf in _by_path(state).items()
+        leaf if is_key(leaf) else jnp.asarray(loaded[f"state/{name}"]) for name, leaf in by_path(state).items()
     ]
     return jax.tree.structure(params).unflatten(new_params), jax.tree.structure(state).unflatten(new_state)
 
 
 def _named(params: PyTree, state: PyTree) -> dict[str, Any]:
-    parameters = _by_path(params)
-    numbers = {f"state/{name}": leaf for name, leaf in _by_path(state).items() if not is_key(leaf)}
+    parameters = by_path(params)
+    numbers = {f"state/{name}": leaf for name, leaf in by_path(state).items() if not is_key(leaf)}
     if both := parameters.keys() & numbers.keys():
         raise ValueError(f"{min(both)} is a parameter and part of the state: call that layer something else")
     return parameters | numbers
-
-
-def _by_path(tree: PyTree) -> dict[str, Any]:
-    leaves, _ = jax.tree.flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from backprop_jax.core.layer import Layer, PyTree
@@ -14,6 +13,7 @@ from backprop_jax.core.rewrite import eval_mode
 from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.optim import apply_updates
 from backprop_jax.optim.combining import update_with_extra
+from backprop_jax.optim.leafwise import all_finite
 from backprop_jax.optim.wrappers.state_types import keep_types, where
 
 __all__ = ["Training", "make_evaluation", "make_step", "start"]
@@ -98,7 +98,7 @@ def _step(
     if healthy is None:
         new_params, optimizer_state = update()
         return Training(new_params, state, optimizer_state), outcome
-    healthy &= jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outcome)]))
+    healthy &= all_finite(outcome)
     # Under a condition, for a choice between old and new numbers would read and write them all once more.
     old = params, optimizer_state
     params, optimizer_state = lax.cond(healthy, lambda: keep_types(update(), old), lambda: old)

@@ -12,7 +12,7 @@ from backprop_jax.harvest.local import (
     synthetic_gradients,
     target_propagation,
 )
-from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, outputs_like
+from backprop_jax.harvest.outputs_of_chain import children_of, forward_each, outputs_like
 from backprop_jax.harvest.rules import direct_feedback
 
 CHAIN = bp.chain(double=bp.from_function(lambda x: 2 * x), noise=bp.Dropout(0.5), sum=bp.from_function(jnp.sum))
@@ -21,7 +21,7 @@ X = jnp.arange(1.0, 7.0).reshape(2, 3)
 
 def test_every_output_the_states_and_what_is_saved_are_those_of_the_chain() -> None:
     params, state = CHAIN.init(jax.random.key(0), X)
-    children = layers_of("test", CHAIN)
+    children = children_of("test", CHAIN)
     outputs, after, saved = forward_each(children, params, state, X)
     y, chain_after, _ = CHAIN.forward(params, state, X)
     assert len(outputs) == 3 and y == outputs[-1] == jnp.sum(outputs[1])

@@ -10,6 +10,7 @@ from jax import lax
 from jax.scipy.linalg import cho_solve
 
 from backprop_jax.core.layer import PyTree
+from backprop_jax.core.paths import by_path, path_name
 from backprop_jax.harvest.curvature.kronecker import Curvature, Diagonal, Kronecker
 from backprop_jax.optim.arguments import require_extra
 from backprop_jax.optim.hyperparameters import Scalar, concrete, require_count, require_decay, require_positive
@@ -73,7 +74,7 @@ class scale_by_kfac(Transform):
             require_positive(self, "norm_constraint", "1e-3 is usual; None for no bound")
 
     def init(self, params: PyTree) -> KFACState:
-        found = _by_name(params)
+        found = by_path(params)
         missing = [name for block in self.layout for name in block.names if name not in found]
         if missing:
             raise ValueError(f"scale_by_kfac: the layout has the parameters {', '.join(missing)}, params has not")
@@ -95,7 +96,7 @@ class scale_by_kfac(Transform):
             same = old, jnp.array(True)
             curvature, is_good = lax.cond(is_due, lambda: self._averaged(old, given(), keep), lambda: same)
         is_due = is_good & (state.count % self.inverse_every == 0)
-        separate = _uncoupled(curvature, set(_by_name(updates)))
+        separate = _uncoupled(curvature, set(by_path(updates)))
         inverses = lax.cond(is_due, self._inverses, lambda _: state.inverses, separate)
         count = jnp.where(is_good, safe_increment(state.count), state.count)
         updates = self._bounded(updates, self._multiplied(updates, inverses))
@@ -127,7 +128,7 @@ class scale_by_kfac(Transform):
         return tuple(map(inverse, curvature))
 
     def _multiplied(self, updates: PyTree, inverses: Curvature) -> PyTree:
-        leaves = _by_name(updates)
+        leaves = by_path(updates)
         done: dict[str, jax.Array] = {}
         for block in inverses:
             own = [leaves.get(name) for name in block.names]
@@ -139,7 +140,7 @@ class scale_by_kfac(Transform):
                 for name, new, old in zip(block.names, changed, own, strict=True)
                 if old is not None
             }
-        return jax.tree_util.tree_map_with_path(lambda path, leaf: done.get(_name(path), leaf), updates)
+        return jax.tree_util.tree_map_with_path(lambda path, leaf: done.get(path_name(path), leaf), updates)
 
     def _bounded(self, gradient: PyTree, updates: PyTree) -> PyTree:
         if self.norm_constraint is None:
@@ -182,11 +183,3 @@ def _inverse(matrix: jax.Array, damping: jax.Array) -> jax.Array:
     eye = jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
     factor = jnp.linalg.cholesky(matrix + damping[..., None, None] * eye)
     return cho_solve((factor, True), jnp.broadcast_to(eye, matrix.shape))
-
-
-def _by_name(tree: PyTree) -> dict[str, Any]:
-    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-def _name(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")

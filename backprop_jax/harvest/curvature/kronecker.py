@@ -11,6 +11,7 @@ from jax import lax
 
 from backprop_jax.core.example_gradients import AsMatrix, ExampleGradients, is_gradients, once, over, static
 from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.core.paths import by_path
 from backprop_jax.harvest.curvature.columns import Harvest, harvest_columns, of_the_data
 from backprop_jax.layers.example_gradients import Rows
 from backprop_jax.layers.example_gradients.axes import precise
@@ -95,10 +96,7 @@ def _finish(others: str) -> Callable[[PyTree, str | None], Curvature]:
 
 
 def _blocks(gradients: PyTree, columns: str | None) -> Curvature:
-    named = {
-        jax.tree_util.keystr(path, simple=True, separator="/"): own
-        for path, own in jax.tree_util.tree_leaves_with_path(gradients, is_leaf=is_gradients)
-    }
+    named = by_path(gradients, is_gradients)
     blocks: list[Kronecker | Diagonal] = []
     for name, own in named.items():
         layer, slash, leaf = name.rpartition("/")

@@ -12,6 +12,7 @@ from jax.core import Tracer
 from backprop_jax.combinators.scan import Scan
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import value_and_grad
+from backprop_jax.core.paths import path_name
 from backprop_jax.core.rewrite import rewrite_with_path
 
 __all__ = ["FirstBad", "SeenArray", "find_first_bad"]
@@ -175,7 +176,7 @@ class _Watch:
 
 def _named(tree: str, part: PyTree) -> list[tuple[str, Any]]:
     leaves, _ = jax.tree.flatten_with_path(part)
-    found = [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves]
+    found = [(path_name(path), leaf) for path, leaf in leaves]
     return [(f"{tree}/{name}" if name else tree, leaf) for name, leaf in found if _is_seen(leaf)]
 
 

@@ -9,7 +9,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, one_output_like, outputs_like
+from backprop_jax.harvest.outputs_of_chain import children_of, forward_each, one_output_like, outputs_like
 
 __all__ = ["SyntheticGradients", "synthetic_gradients"]
 
@@ -19,7 +19,7 @@ def synthetic_gradients(chain: Chain, *models: Layer) -> "SyntheticGradients":
 
     `Dense(F, kernel_init=zeros())` after a child of F features is the linear model of the paper: it begins at 0.
     """
-    children = layers_of("synthetic_gradients", chain)
+    children = children_of("synthetic_gradients", chain)
     wanted = len(children.layers) - 1
     if len(models) != wanted:
         raise ValueError(

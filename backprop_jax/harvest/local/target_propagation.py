@@ -11,7 +11,7 @@ from backprop_jax.core.checks import require_layer
 from backprop_jax.core.children import Children
 from backprop_jax.core.keys import typed_key
 from backprop_jax.core.layer import Layer, PyTree
-from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, one_output_like, outputs_like
+from backprop_jax.harvest.outputs_of_chain import children_of, forward_each, one_output_like, outputs_like
 
 __all__ = ["TargetPropagation", "target_propagation"]
 
@@ -21,7 +21,7 @@ def target_propagation(chain: Chain, *inverses: Layer, step: float = 0.1, noise:
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    children = layers_of("target_propagation", chain)
+    children = children_of("target_propagation", chain)
     wanted = len(children.layers) - 2
     if len(inverses) != wanted:
         raise ValueError(

@@ -10,7 +10,7 @@ from backprop_jax.combinators.chain import Chain
 from backprop_jax.core.children import Children
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.static import Template
-from backprop_jax.harvest.outputs_of_chain import forward_each, layers_of, outputs_like
+from backprop_jax.harvest.outputs_of_chain import children_of, forward_each, outputs_like
 
 __all__ = ["DirectFeedback", "direct_feedback"]
 
@@ -20,7 +20,7 @@ def direct_feedback(chain: Chain) -> "DirectFeedback":
 
     Let a child be a layer with its activation, such as `chain(Dense(64), Tanh())`.
     """
-    return DirectFeedback(layers_of("direct_feedback", chain))
+    return DirectFeedback(children_of("direct_feedback", chain))
 
 
 class DirectState(NamedTuple):

@@ -11,7 +11,7 @@ from jax import lax
 
 from backprop_jax.optim.combining import is_elementwise, require_transform, update_with_extra
 from backprop_jax.optim.hyperparameters import Scalar, require_non_negative
-from backprop_jax.optim.leafwise import PyTree, abs_squared, widen
+from backprop_jax.optim.leafwise import PyTree, abs_squared, all_finite, widen
 from backprop_jax.optim.step_count import first_count, safe_increment
 from backprop_jax.optim.transform import Transform, elementwise_if
 from backprop_jax.optim.wrappers.state_types import keep_types
@@ -52,7 +52,7 @@ class apply_if_finite(Transform):
     def update(
         self, updates: PyTree, state: ApplyIfFiniteState, params: PyTree = None, **extra: Any
     ) -> tuple[PyTree, ApplyIfFiniteState]:
-        is_finite = jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(updates)], bool))
+        is_finite = all_finite(updates)
         in_a_row = jnp.where(is_finite, 0, safe_increment(state.notfinite_count))
         in_all = jnp.where(is_finite, state.total_notfinite, safe_increment(state.total_notfinite))
         applies = is_finite | (in_a_row > self.max_consecutive_errors)
