@@ -33,6 +33,8 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "ours_flat": Contestant("jax", "backprop_jax, with parameters, gradients and state packed by optim.flat"),
     "ours_plain": Contestant("jax", "backprop_jax, the step without what the workload adds to it"),
     "ours_tenth": Contestant("jax", "backprop_jax, with what the workload adds at every tenth step only"),
+    "ours_one_by_one": Contestant("jax", "backprop_jax, one model after another, a compiled step a call"),
+    "ours_scanned": Contestant("jax", "backprop_jax, one model after another, all steps of a model in one call"),
     "vmap_grad": Contestant("jax", "jax.vmap of jax.value_and_grad: the gradient of each example"),
     "optax": Contestant("jax", "optax", ("optax",), "bench"),
     "torch_eager": Contestant("torch", "PyTorch, eager", ("torch",), "torch"),

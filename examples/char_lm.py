@@ -54,15 +54,15 @@ def sample(params, length: int, seed: int, prompt: str = "The ") -> str:
     return prompt + vocabulary.decode(np.asarray(written[0]))
 
 
-def tell(row: train.StreamEpoch, params) -> None:
+def tell(row: train.TextEpoch, training: train.Training) -> None:
     bits, seconds = row.validation_loss / math.log(2), time.perf_counter() - begin
     print(f"epoch {row.epoch:2}   validation: {bits:.3f} bits a character   {seconds:.0f} s")
-    print("    " + sample(params, 200, row.epoch).replace("\n", "\n    ") + "\n")
+    print("    " + sample(training.params, 200, row.epoch).replace("\n", "\n    ") + "\n")
 
 
 # 3. Train. Each epoch cuts the text at other places, and begins with a state that remembers nothing.
-options = {"epochs": flags.epochs, "batch_size": rows, "steps": steps, "seed": flags.seed, "on_epoch": tell}
-params = train.fit_stream(objective, optimizer, training, tokens, validation, **options).training.params
+text = train.TextStream(tokens, validation, rows, steps, flags.seed)
+params = train.fit(objective, optimizer, training, text, epochs=flags.epochs, on_epoch=tell).training.params
 
 # 4. Test once, and let it write more.
 print(sample(params, 1000, 0))

@@ -37,7 +37,8 @@ model = bp.chain(
 objective = bp.supervised(model, bp.losses.CrossEntropy())
 optimizer = optim.adam(5e-3)
 training = train.start(objective, optimizer, jax.random.key(0), (digits.train.x[:2], digits.train.y[:2]))
-trained = train.fit(objective, optimizer, training, digits.train, digits.validation, epochs=flags.epochs, batch_size=64)
+data = train.Labelled(digits.train, digits.validation, batch_size=64)
+trained = train.fit(objective, optimizer, training, data, epochs=flags.epochs)
 params, state, _ = trained.training
 result = train.evaluate(objective, params, state, digits.test)
 named, right = result.scores.argmax(-1), result.scores.argmax(-1) == digits.test.y

@@ -58,7 +58,7 @@ weight_decay = optim.add_decayed_weights(5e-4, optim.matrices_only)
 optimizer = optim.chain(weight_decay, optim.sgd(schedule, momentum=0.9, nesterov=True))
 
 
-def tell(epoch: train.Epoch) -> None:
+def tell(epoch: train.Epoch, training: train.Training) -> None:
     loss, accuracy = epoch.validation_loss, epoch.validation_accuracy
     print(
         f"epoch {epoch.epoch:2}   validation: loss {loss:.3f}, accuracy {accuracy:.1%}   "
@@ -69,8 +69,8 @@ def tell(epoch: train.Epoch) -> None:
 # 4. Train, and test once.
 first_batch = images.x[:batch_size], images.y[:batch_size]
 training = train.start(objective, optimizer, jax.random.key(flags.seed), first_batch)
-options = {"epochs": flags.epochs, "batch_size": batch_size, "seed": flags.seed, "augment": augment}
-trained = train.fit(objective, optimizer, training, images, digits.validation, on_epoch=tell, **options)
+labelled = train.Labelled(images, digits.validation, batch_size, flags.seed)
+trained = train.fit(objective, optimizer, training, labelled, epochs=flags.epochs, augment=augment, on_epoch=tell)
 result = train.evaluate(objective, *trained.training[:2], digits.test)
 summary = f"test accuracy {result.accuracy:.1%} after {time.perf_counter() - begin:.0f} s"
 print(f"\n{summary}")

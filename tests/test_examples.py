@@ -48,6 +48,7 @@ SAYS = {  # what must be in the output
     "gradient_noise_scale.py": r"(?s)of    1: more than 400 steps.*of    8: +1?\d\d steps.*of   64: +[2-6]\d steps"
     r".*critical size: ([4-9]|[12]\d) by",
     "kfac_vs_adam.py": r"(?s)Adam .*K-FAC .*20: 0\.[3-7]",
+    "larger_than_memory.py": r"loss 0\.[0-4].*waiting for data \d+% of the time; peak",
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
     "transfer.py": "bit for bit: True",
@@ -101,6 +102,7 @@ def test_an_example_is_a_program_of_its_own(tmp_path: Path) -> None:
         ("gpt.py", ["--width", "100"], "--width 64, 128, ..."),
         ("gradient_noise_scale.py", ["--sizes", "4"], "two --sizes or more"),
         ("kfac_vs_adam.py", ["--steps", "9"], "--steps 10 or more"),
+        ("larger_than_memory.py", ["--mebibytes", "9"], "--mebibytes 16 or more"),
         ("sentiment.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("sentiment.py", ["--sentences", "3"], "--sentences 100 to 7397"),
         ("sentiment.py", ["--seed", "-1"], "--seed 0 or more"),

@@ -9,9 +9,14 @@ from collections.abc import Sequence
 
 from backprop_jax.cli.flags import (
     PROGRAM,
+    Compare,
+    Doctor,
+    Evaluate,
     Explain,
     Generate,
+    Predict,
     Replay,
+    Report,
     TrainDigits,
     TrainGPT,
     TrainImages,
@@ -22,13 +27,13 @@ from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
 
-EXTRA = ("PIL", "matplotlib", "rich", "safetensors", "sklearn", "tyro")  # what the extra `cli` installs
+EXTRA = ("PIL", "matplotlib", "orbax", "rich", "safetensors", "sklearn", "tomli_w", "tyro")  # what the extra `cli` installs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; without `argv` this is the whole process, with the flags of `sys.argv[1:]`.
 
-    Returns the exit status: 0; 2 if the flags are at fault; 130 after Ctrl-C; otherwise 1.
+    Returns the exit status: what each means `--help` tells.
     """
     if argv is None and isinstance(sys.stdout, io.TextIOWrapper):
         # A sample, or a path, may hold what the terminal or pipe has no bytes for; stderr does so by itself.
@@ -36,8 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = _run(argv)
     if argv is None:
         _flush()
-        if status == 130:
-            # jax may be in the middle of a compilation, on threads that do not outlive the interpreter's teardown.
+        if status in (1, 130, 143):
+            # jax may be in the middle of a compilation, on threads that do not outlive the interpreter's teardown, and
+            # orbax of a checkpoint that failed, of which it would complain once more.
             os._exit(status)
     return status
 
@@ -48,9 +54,14 @@ def _run(argv: Sequence[str] | None) -> int:
         if missing:
             raise Refused(f"{', '.join(missing)} not installed: pip install 'backprop-jax[cli]'", status=1)
 
+        from backprop_jax.cli.compare import compare
+        from backprop_jax.cli.doctor import doctor
+        from backprop_jax.cli.evaluate import evaluate
         from backprop_jax.cli.explain import explain
         from backprop_jax.cli.generate import generate
+        from backprop_jax.cli.predict import predict
         from backprop_jax.cli.replay import replay
+        from backprop_jax.cli.report import report
         from backprop_jax.cli.train_digits import train_digits
         from backprop_jax.cli.train_gpt import train_gpt
         from backprop_jax.cli.train_images import train_images
@@ -68,6 +79,16 @@ def _run(argv: Sequence[str] | None) -> int:
                     return train_gpt(flags)
                 case Generate() as flags:
                     return generate(flags)
+                case Evaluate() as flags:
+                    return evaluate(flags)
+                case Predict() as flags:
+                    return predict(flags)
+                case Report() as flags:
+                    return report(flags)
+                case Compare() as flags:
+                    return compare(flags)
+                case Doctor() as flags:
+                    return doctor(flags)
                 case Explain() as flags:
                     return explain(flags)
                 case Replay() as flags:

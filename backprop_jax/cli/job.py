@@ -12,7 +12,9 @@ from rich.console import Console
 from backprop_jax import optim
 from backprop_jax.cli import tables
 from backprop_jax.cli.flags import PROGRAM, TrainDigits, TrainImages
+from backprop_jax.cli.recording import recording
 from backprop_jax.cli.refused import Refused, refusing
+from backprop_jax.cli.run_flags import HERE
 from backprop_jax.core import summarize
 from backprop_jax.core.layer import Layer
 from backprop_jax.core.objective import Supervised
@@ -22,8 +24,10 @@ from backprop_jax.testing import cross_check
 from backprop_jax.train import (
     Evaluation,
     Fit,
+    Labelled,
     Training,
     confusion_matrix,
+    each,
     evaluate,
     fit,
     load_model,
@@ -35,13 +39,12 @@ from backprop_jax.train import (
 )
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["REPLAY", "Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
+__all__ = ["Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
 
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
 TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
 MOST_COLUMNS = 20  # of a confusion matrix on the terminal
-PLACES = ("out", "params")  # flags that are paths
-REPLAY = "replay.safetensors"  # the step that went wrong
+WATCHED = 256  # images by which the health of the layers is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +106,21 @@ def run(console: Console, job: Job) -> Fit | None:
 
     steps = count_steps(flags, dataset)
     console.print(f"\nTraining, {steps:,} steps (Ctrl-C stops it and keeps what is learned):")
-    with show_progress(console, steps) as (on_epoch, on_progress), refusing(FloatingPointError, status=1):
+    watched = dataset.validation.x[:WATCHED], dataset.validation.y[:WATCHED]
+    with (
+        recording(PROGRAM, flags, objective, job.optimizer, watched, steps) as record,
+        show_progress(console, steps) as (on_epoch, on_progress),
+    ):
         trained = fit(
             objective,
             job.optimizer,
             training,
-            dataset.train,
-            dataset.validation,
+            Labelled(dataset.train, dataset.validation, flags.batch_size, flags.seed),
             epochs=flags.epochs,
-            batch_size=flags.batch_size,
-            seed=flags.seed,
             augment=job.augment,
-            replay=flags.out / REPLAY,
-            on_epoch=on_epoch,
-            on_progress=on_progress,
+            on_epoch=each(on_epoch, record.on_epoch),
+            on_progress=each(on_progress, record.on_progress),
+            **record.options,
         )
     _write_training(console, job, trained)  # before all else, for a Ctrl-C from here on ends the job
     result = _test(console, objective, trained.training, dataset)
@@ -177,7 +181,7 @@ def _write_training(console: Console, job: Job, trained: Fit) -> None:
 def _notes(job: Job) -> dict[str, str]:
     """The settings, without the places on this machine: a parameter file is passed on to others."""
     settings = asdict(job.flags) | {"data": job.dataset.name}
-    return {name: str(value) for name, value in settings.items() if name not in PLACES} | dict(job.notes)
+    return {name: str(value) for name, value in settings.items() if name not in HERE} | dict(job.notes)
 
 
 def _write_report(console: Console, job: Job, trained: Fit, result: Evaluation) -> None:

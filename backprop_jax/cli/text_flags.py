@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from backprop_jax.cli.run_flags import RunFlags
+
 __all__ = ["Generate", "TrainGPT", "TrainText"]
 
 
 @dataclass(frozen=True)
-class TrainText:
+class TrainText(RunFlags):
     """Train a recurrent network to write, character by character, on a text of yours.
 
     The beginning of the text is trained on, eight tenths of it; a tenth tells which epoch was the best, and its end, a
@@ -73,7 +75,7 @@ class TrainText:
 
 
 @dataclass(frozen=True)
-class TrainGPT:
+class TrainGPT(RunFlags):
     """Train a transformer to write, on a text of yours: a small GPT-2.
 
     The beginning of the text is trained on, eight tenths of it; a tenth tells when it was the best, and its end, a
@@ -116,7 +118,8 @@ class TrainGPT:
     """Pieces of the text, each of --length, in a step."""
 
     steps: int = 1000
-    """Steps of the training; each batch is drawn from the whole of the training text."""
+    """Steps of the training, of which each round has as many: up to a multiple of --rounds. Each batch is drawn from
+    the whole of the training text."""
 
     rounds: int = 10
     """How often in the training it is validated and writes a sample."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax import models
+from backprop_jax.cli.run_flags import HERE
 from backprop_jax.cli.text_flags import TrainGPT, TrainText
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.rewrite import layers_of
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 FILE = "params.safetensors"
-PLACES = ("out", "params")  # flags that are paths
 # The flags that a network is built by.
 SIZES = {
     TrainText: ("cell", "layers", "width", "embedding_width", "dropout"),
@@ -89,7 +89,7 @@ def make_notes(flags: TrainText | TrainGPT, vocabulary: AnyVocabulary, name: str
         definition = {"vocabulary": "characters", "characters": vocabulary.characters}
     else:
         definition = {"vocabulary": "bpe", "tokenizer": vocabulary.definition}
-    return {flag: str(value) for flag, value in settings.items() if flag not in PLACES} | definition
+    return {flag: str(value) for flag, value in settings.items() if flag not in HERE} | definition
 
 
 def read_vocabulary(path: Path, notes: Mapping[str, str]) -> AnyVocabulary:

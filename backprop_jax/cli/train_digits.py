@@ -14,7 +14,7 @@ __all__ = ["build_classifier", "train_digits"]
 
 
 def train_digits(flags: TrainDigits) -> int:
-    """The job. Returns the exit status: 0, or 130 if Ctrl-C ended the training; raises Refused with any other."""
+    """The job. Returns the exit status: 0, or 130 or 143 after Ctrl-C or SIGTERM; raises Refused with any other."""
     console = make_console()
     with refusing(OSError, ValueError, ModuleNotFoundError, prefix=f"--data {flags.data}: ", status=1):
         dataset = {"digits8x8": data.digits, "mnist5k": data.mnist5k}[flags.data]()
@@ -24,7 +24,7 @@ def train_digits(flags: TrainDigits) -> int:
     if trained is None:
         return 0
     if trained.interrupted:
-        return 130
+        return 128 + trained.interrupted
     batch = dataset.train.x[: flags.batch_size], dataset.train.y[: flags.batch_size]
     times = step_times(objective, optimizer, trained.training, batch)
     console.print(

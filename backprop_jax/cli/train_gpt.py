@@ -6,19 +6,19 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from backprop_jax import data, losses, optim
+from backprop_jax import losses, optim
 from backprop_jax.cli import tables
 from backprop_jax.cli.corpus import Corpus, load_corpus
-from backprop_jax.cli.job import REPLAY, make_console, warm_up_and_decay
+from backprop_jax.cli.job import make_console, warm_up_and_decay
 from backprop_jax.cli.refused import refusing
 from backprop_jax.cli.text_flags import TrainGPT
-from backprop_jax.cli.text_job import OnProgress, OnStretch, TextJob, run
+from backprop_jax.cli.text_job import TextJob, run
 from backprop_jax.cli.text_model import build_gpt
 from backprop_jax.core import residual_bytes
 from backprop_jax.core.layer import PyTree
 from backprop_jax.models import LanguageModelLoss
 from backprop_jax.models.transformer_blocks import RECOMPUTE
-from backprop_jax.train import Fit, StreamEpoch, Training, fit_windows, window_loss
+from backprop_jax.train import TextWindows, window_loss
 
 __all__ = ["train_gpt"]
 
@@ -26,46 +26,29 @@ MOST = 200_000  # characters of the text to validate and of that to test: readin
 
 
 def train_gpt(flags: TrainGPT) -> int:
-    """The job. Returns the exit status: 0, or 130 if Ctrl-C ended the training; raises Refused with any other."""
+    """The job. Returns the exit status: 0, or 130 or 143 after Ctrl-C or SIGTERM; raises Refused with any other."""
     corpus = load_corpus(flags, MOST)
+    rounds = min(flags.rounds, flags.steps)
+    steps = max(-(-flags.steps // max(rounds, 1)), 1)  # a round
     with refusing(ValueError, prefix=f"--data {flags.data}: to train on, "):
-        windows = data.random_windows(corpus.train, flags.batch_size, flags.length, flags.seed)
-    objective, batch = _objective(flags, corpus), next(windows)
-    schedule = warm_up_and_decay(flags.learning_rate, flags.steps)
+        texts = TextWindows(corpus.train, corpus.validation, flags.batch_size, flags.length, steps, flags.seed)
+    objective, batch = _objective(flags, corpus), next(texts.batches(1))
+    schedule = warm_up_and_decay(flags.learning_rate, rounds * steps)
     optimizer = optim.chain(
         optim.clip_by_global_norm(1.0),
         optim.adamw(schedule, b2=0.95, weight_decay=flags.weight_decay, mask=_decays),
     )
-
-    def fit(training: Training, on_stretch: OnStretch, on_progress: OnProgress) -> Fit[StreamEpoch]:
-        return fit_windows(
-            objective,
-            optimizer,
-            training,
-            corpus.train,
-            corpus.validation,
-            steps=flags.steps,
-            rounds=flags.rounds,
-            batch_size=flags.batch_size,
-            length=flags.length,
-            seed=flags.seed,
-            replay=flags.out / REPLAY,
-            on_round=on_stretch,
-            on_progress=on_progress,
-        )
 
     job = TextJob(
         flags,
         corpus,
         objective,
         optimizer,
-        batch,
-        flags.steps,
+        texts,
         stretch="round",
-        stretches=flags.rounds,
+        stretches=rounds,
         unit="byte",
         held_out=lambda params, tokens: window_loss(objective, params, tokens, flags.length),
-        fit=fit,
         describe=lambda console: _show_memory(console, flags, corpus, batch),
     )
     return run(make_console(), job)

@@ -40,7 +40,7 @@ MODELS: dict[str, Callable[[int], Layer]] = {
 
 
 def train_images(flags: TrainImages) -> int:
-    """The job. Returns the exit status: 0, or 130 if Ctrl-C ended the training; raises Refused with any other."""
+    """The job. Returns the exit status: 0, or 130 or 143 after Ctrl-C or SIGTERM; raises Refused with any other."""
     console = make_console()
     raw = _load_data(console, flags)
     steps = count_steps(flags, raw)
@@ -59,7 +59,7 @@ def train_images(flags: TrainImages) -> int:
         {"normalization": json.dumps(asdict(statistics)), "class_names": json.dumps(dataset.class_names)},
     )
     trained = run(console, job)
-    return 130 if trained is not None and trained.interrupted else 0
+    return 128 + trained.interrupted if trained is not None and trained.interrupted else 0
 
 
 def _load_data(console: Console, flags: TrainImages) -> ImageDataset:

@@ -54,7 +54,7 @@ class ModelSummary(NamedTuple):
         rows = [("path", "layer", "output", "parameters", "residual bytes")]
         for path, layer, output, parameters, saved in self.layers:
             shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(output))
-            rows.append((path, repr(_without_initializers(layer)), shapes, f"{parameters:,}", f"{saved:,}"))
+            rows.append((path, repr(without_initializers(layer)), shapes, f"{parameters:,}", f"{saved:,}"))
         rows.append(("total", "", "", f"{self.parameters:,}", f"{self.residual_bytes:,}"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
@@ -120,7 +120,7 @@ def _line(path: str, layer: Layer, params: PyTree, x: PyTree, y: PyTree) -> Laye
     return LayerSummary(path, layer, y, _size(params), residual_bytes(layer, x))
 
 
-def _without_initializers(layer: Layer) -> Layer:
+def without_initializers(layer: Layer) -> Layer:
     """The layer with the default ones: how it starts is longer to read than all else about it."""
     fields = (field for field in dataclasses.fields(layer) if field.name.endswith("_init"))
     defaults = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}

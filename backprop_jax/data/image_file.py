@@ -1,14 +1,15 @@
 """One image file as an array, whatever it holds."""
 
 import os
+from typing import BinaryIO
 
 import numpy as np
 
 __all__ = ["read_image"]
 
 
-def read_image(path: str | os.PathLike, size: tuple[int, int], channels: int) -> np.ndarray:
-    """The first picture of a file, upright, its middle cut to the aspect of `size` and scaled to it.
+def read_image(path: str | os.PathLike | BinaryIO, size: tuple[int, int], channels: int) -> np.ndarray:
+    """The first picture of a file, or of an open one, upright, its middle cut to the aspect of `size` and scaled to it.
 
     Transparent pixels are laid on white; 16 bits a pixel become 8.
 

@@ -75,6 +75,7 @@ from backprop_jax.optim.limits.constraining import (
     keep_params_nonnegative,
     zero_nans,
 )
+from backprop_jax.optim.limits.elastic_net import add_elastic_net
 from backprop_jax.optim.limits.noise import AddNoiseState, add_noise
 from backprop_jax.optim.limits.per_example_clipping import per_example_global_norm_clip, per_example_layer_norm_clip
 from backprop_jax.optim.limits.unit_clipping import adaptive_grad_clip
@@ -92,6 +93,7 @@ from backprop_jax.optim.line_search.wolfe_search import (
 )
 from backprop_jax.optim.line_search.zoom import zoom_linesearch
 from backprop_jax.optim.line_search.zoom_state import ZoomLinesearchState
+from backprop_jax.optim.memory.bfloat16_rounding import StochasticRoundingState, stochastic_rounding
 from backprop_jax.optim.memory.master_copy import MasterWeightsState, master_weights
 from backprop_jax.optim.memory.momentum_accumulation import AccumulateState, accumulate_in_momentum
 from backprop_jax.optim.memory.packing import Packed, flat
@@ -161,12 +163,14 @@ from backprop_jax.optim.wrappers.skipping import (
     skip_not_finite,
 )
 from backprop_jax.optim.wrappers.slow_weights import LookaheadParams, LookaheadState, lookahead
+from backprop_jax.optim.wrappers.weight_averages import AverageParamsState, average_params, averaged_params
 
 __all__ = [
     "AccumulateState",
     "AddNoiseState",
     "ApplyEvery",
     "ApplyIfFiniteState",
+    "AverageParamsState",
     "BacktrackingLinesearchInfo",
     "CompressedState",
     "ConditionallyMaskState",
@@ -232,6 +236,7 @@ __all__ = [
     "SnapshotState",
     "SophiaState",
     "StatefulSchedule",
+    "StochasticRoundingState",
     "TraceState",
     "Transform",
     "WeightDecaySchedule",
@@ -252,6 +257,7 @@ __all__ = [
     "adan",
     "adaptive_grad_clip",
     "add_decayed_weights",
+    "add_elastic_net",
     "add_noise",
     "ademamix",
     "adopt",
@@ -259,6 +265,8 @@ __all__ = [
     "apply_every",
     "apply_if_finite",
     "apply_updates",
+    "average_params",
+    "averaged_params",
     "centralize",
     "chain",
     "clip",
@@ -389,6 +397,7 @@ __all__ = [
     "sophia",
     "stateless",
     "stateless_with_tree_map",
+    "stochastic_rounding",
     "trace",
     "value_and_grad_from_state",
     "warmup_constant_schedule",

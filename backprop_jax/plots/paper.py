@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "COLORS", "GREY", "ORANGE", "blank"]
+__all__ = ["BLUE", "COLORS", "DASHES", "GREY", "ORANGE", "blank"]
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 BLUE, ORANGE, *_ = COLORS
 GREY = "#666666"
+DASHES = ("-", "--", "-.", ":")  # for lines of one colour
 STYLE: Any = {"font.size": 11, "axes.titlesize": 12, "axes.spines.top": False, "axes.spines.right": False}
 
 

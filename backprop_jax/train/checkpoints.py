@@ -18,9 +18,13 @@ from backprop_jax.core.layer import PyTree
 from backprop_jax.core.paths import by_path
 from backprop_jax.core.whole_number import whole_number
 
-__all__ = ["Checkpoints", "Restored"]
+__all__ = ["Checkpoints", "OtherTraining", "Restored"]
 
 ITEM, FACTS = "training", "facts"
+
+
+class OtherTraining(ValueError):
+    """What is in the folder is of another training than the one that is to go on."""
 
 
 class Restored(NamedTuple):
@@ -41,17 +45,22 @@ class Checkpoints:
 
     A checkpoint appears whole or not at all: a folder of its step, with orbax's mark of what is committed. It is
     written in the background, from a copy made before `save` returns, so that the step after may take the buffers. The
-    last `keep_last` stay, and of those that were given a score the best.
+    last `keep_last` stay, and of those that were given a score the best. `fit` saves after each epoch and, for long
+    ones, every `every_seconds`.
 
     Beside the arrays stands a checksum of each, by which a byte that turned on the disk is found.
 
-    Raises:   ValueError if keep_last is no whole number of 1 or more; ModuleNotFoundError, naming the extra to install,
-              if orbax is missing; OSError if the folder cannot be made.
+    Raises:   ValueError if keep_last is no whole number of 1 or more, or every_seconds is negative;
+              ModuleNotFoundError, naming the extra to install, if orbax is missing; OSError if the folder cannot be
+              made.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, keep_last: int = 3) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, keep_last: int = 3, every_seconds: float = 600) -> None:
         if whole_number(keep_last, least=1) is None:
             raise ValueError(f"Checkpoints keeps the last 1 or more, not {keep_last!r}")
+        if not every_seconds >= 0:
+            raise ValueError(f"Checkpoints are written every 0 seconds or more, not {every_seconds!r}")
+        self.every_seconds = every_seconds
         self.folder = Path(folder).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
         ocp = _orbax()
@@ -125,16 +134,16 @@ class Checkpoints:
         `jax.eval_shape` of it. Damaged checkpoints are left where they are; before going on from an earlier step remove
         them by `discard_after`.
 
-        Raises:   ValueError if the checkpoint is of another model or optimizer, naming the leaves that differ; OSError
-                  if there are checkpoints and none can be read, or not the one asked for.
+        Raises:   OtherTraining if the checkpoint is of another model or optimizer, naming the leaves that differ;
+                  OSError if there are checkpoints and none can be read, or not the one asked for.
         """
         self._wait()
         damaged: dict[int, str] = {}
         for candidate in reversed(self.steps) if step is None else [step]:
             try:
                 return Restored(candidate, *self._read(candidate, like), damaged)
-            except _Different as error:
-                raise ValueError(
+            except OtherTraining as error:
+                raise OtherTraining(
                     f"the checkpoint {self.folder / str(candidate)} is of another training: {error}"
                 ) from None
             except Exception as error:  # whatever orbax and the libraries below it make of a damaged file
@@ -199,10 +208,6 @@ def _score(metrics: Mapping[str, float]) -> float:
     return metrics["score"]
 
 
-class _Different(Exception):
-    """The checkpoint is whole, but of something else."""
-
-
 def _compare(like: PyTree, written: Mapping[str, str]) -> None:
     """The leaves by path, shape and dtype."""
     expected = {path: _form(leaf) for path, leaf in _arrays(like).items()}
@@ -211,7 +216,7 @@ def _compare(like: PyTree, written: Mapping[str, str]) -> None:
     lines += [f"it lacks {path}" for path in expected if path not in found]
     lines += [f"it has {path} too" for path in found if path not in expected]
     if lines:
-        raise _Different("; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else ""))
+        raise OtherTraining("; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else ""))
 
 
 def _checksums(tree: PyTree) -> dict[str, str]:

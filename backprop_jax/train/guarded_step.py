@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,8 @@ from backprop_jax.core.objective import value_and_grad
 from backprop_jax.data.augmentation import Augmentation
 from backprop_jax.train.divergence import divergence
 from backprop_jax.train.gradient_norms import gradient_norms
-from backprop_jax.train.step import GradientTransform, Training, make_step
+from backprop_jax.train.out_of_memory import explaining_memory
+from backprop_jax.train.step import GradientTransform, Training, make_step, make_steps
 
 __all__ = ["GuardedSteps", "is_finite"]
 
@@ -22,7 +23,7 @@ Outcome = tuple[jax.Array, dict[str, jax.Array]]
 
 
 class GuardedSteps:
-    """The steps of `make_step` one after another, with a look now and then at how they went.
+    """The steps of `make_step` one after another, or several in a call, with a look now and then at how they went.
 
     From the first step on whose loss or gradient is not finite nothing is changed: so at the next look the parameters
     and the state from before that step are there, without a copy of any, and its batch is still known.
@@ -38,20 +39,32 @@ class GuardedSteps:
         replay: str | os.PathLike | None = None,
     ) -> None:
         self._objective, self._augment, self._replay = objective, augment, replay
-        self._step = make_step(objective, optimizer, gradient_norms, differentiate, augment, extra)
+        self._step, self._steps = (
+            make(objective, optimizer, gradient_norms, differentiate, augment, extra)
+            for make in (make_step, make_steps)
+        )
         self._healthy = jnp.asarray(True)
-        # Of each step since the last look: its inputs, whether all went well so far, and its outcome.
-        self._since: list[tuple[tuple, jax.Array, Outcome]] = []
+        # Of each call since the last look: the inputs of its steps, and of each whether all went well so far, and its
+        # outcome; those of several steps are stacked.
+        self._since: list[tuple[Sequence[tuple], jax.Array, Outcome]] = []
 
     @property
     def since_look(self) -> int:
         """How many steps were taken since the last look."""
-        return len(self._since)
+        return sum(len(inputs) for inputs, _, _ in self._since)
 
-    def __call__(self, training: Training, inputs: tuple) -> tuple[Training, Outcome]:
-        """Another step: `(training, (loss, norms of the layers' gradients))`, not waited for. `training` is donated."""
-        training, (outcome, self._healthy) = self._step(training, *inputs, healthy=self._healthy)
-        self._since.append((inputs, self._healthy, outcome))
+    def __call__(self, training: Training, inputs: Sequence[tuple]) -> tuple[Training, Outcome]:
+        """Steps, one for each of the inputs: `(training, (loss, norms of the layers' gradients))`, stacked if there are
+        several, and not waited for. `training` is donated."""
+        with explaining_memory(self._objective, training, inputs[0][0]):
+            if len(inputs) == 1:
+                training, (outcome, healthy) = self._step(training, *inputs[0], healthy=self._healthy)
+                self._healthy = healthy
+            else:
+                stacked = jax.tree.map(_stack, *inputs)
+                training, (outcome, healthy) = self._steps(training, *stacked, healthy=self._healthy)
+                self._healthy = healthy[-1]
+        self._since.append((inputs, healthy, outcome))
         return training, outcome
 
     def look(self, training: Training, taken: int) -> tuple[Training, list[Outcome]]:
@@ -62,20 +75,24 @@ class GuardedSteps:
 
         Raises:   FloatingPointError that names the layer, if one went wrong.
         """
-        all_healthy = jnp.asarray(True)
-        well = self._since if self._healthy else [step for step in self._since if step[1]]
-        outcomes = [outcome for _, _, outcome in well]
-        first = taken - len(self._since) + len(well) + 1
-        for number, (inputs, healthy, outcome) in enumerate(self._since[len(well) :], first):
+        with explaining_memory(self._objective, training, self._since[0][0][0][0] if self._since else ()):
+            seen = jax.device_get([(len(inputs), healthy, outcome) for inputs, healthy, outcome in self._since])
+        steps = [step for call in seen for step in _unstacked(*call)]
+        since = [inputs for call, _, _ in self._since for inputs in call]
+        well = sum(healthy for healthy, _ in steps)  # those before the first that went wrong
+        outcomes = [outcome for _, outcome in steps[:well]]
+        first = taken - len(steps) + well + 1
+        for number, inputs in enumerate(since[well:], first):
+            healthy, outcome = steps[well]
             if number > first:  # what came after the first one that went wrong was not taken
-                training, (outcome, healthy) = self._step(training, *inputs, healthy=all_healthy)
+                training, (outcome, healthy) = self._step(training, *inputs, healthy=jnp.asarray(True))
             if not healthy:
                 after = self._forgiven(training, inputs) if math.isfinite(outcome[0]) else None
                 if after is None:
                     raise self._error(training, inputs, number, float(outcome[0]))
                 training = after
             outcomes.append(outcome)
-        self._healthy, self._since = all_healthy, []
+        self._healthy, self._since = jnp.asarray(True), []
         return training, outcomes
 
     def _forgiven(self, training: Training, inputs: tuple) -> Training | None:
@@ -90,6 +107,17 @@ class GuardedSteps:
             batch = jax.jit(self._augment)(inputs[1], *batch)
         places = {"step": number, "loss": loss, "replay": self._replay}
         return divergence(self._objective, training.params, training.state, batch, **places)
+
+
+def _stack(*leaves: Any) -> Any:
+    return jnp.stack(leaves) if isinstance(leaves[0], jax.Array) else np.stack(leaves)
+
+
+def _unstacked(count: int, healthy: Any, outcome: Outcome) -> list[tuple[bool, Outcome]]:
+    """Of each step of a call whether all went well so far, and its outcome."""
+    if count == 1:
+        return [(bool(healthy), outcome)]
+    return [(bool(healthy[step]), jax.tree.map(lambda leaf, at=step: leaf[at], outcome)) for step in range(count)]
 
 
 def _is_hidden(before: PyTree, after: PyTree) -> bool:

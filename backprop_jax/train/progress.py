@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from backprop_jax.train.fit import Epoch
-from backprop_jax.train.loop import Progress
+from backprop_jax.train.labelled import Epoch
+from backprop_jax.train.records import Progress
+from backprop_jax.train.step import Training
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["show_progress"]
 
-Reporters = tuple[Callable[[Any], None], Callable[[Progress], None]]
+Reporters = tuple[Callable[[Any, Training], None], Callable[[Progress], None]]
 
 
 def _line(epoch: Epoch) -> str:
@@ -44,7 +45,7 @@ def show_progress(
     that of `fit`, `line` says what an epoch reached, and `score`, in six characters or less, how well it did.
     """
     if not console.is_terminal:
-        yield (lambda epoch: console.print(line(epoch))), (lambda progress: None)
+        yield (lambda epoch, training: console.print(line(epoch))), (lambda progress: None)
         return
 
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -71,7 +72,7 @@ def show_progress(
                 speed=f"{progress.items_per_second:,.0f}",
             )
 
-        def on_epoch(epoch: Any) -> None:
+        def on_epoch(epoch: Any, training: Training) -> None:
             bar.update(task, completed=epoch.step, score=score(epoch))
 
         yield on_epoch, on_progress

@@ -9,7 +9,7 @@ import numpy as np
 from backprop_jax.data import Examples
 from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.train.confusion import confusion_matrix
-from backprop_jax.train.fit import Epoch
+from backprop_jax.train.labelled import Epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

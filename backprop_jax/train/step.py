@@ -16,7 +16,7 @@ from backprop_jax.optim.combining import update_with_extra
 from backprop_jax.optim.leafwise import all_finite
 from backprop_jax.optim.wrappers.state_types import keep_types, where
 
-__all__ = ["Training", "make_evaluation", "make_step", "start"]
+__all__ = ["Training", "make_evaluation", "make_step", "make_steps", "start"]
 
 
 class GradientTransform(Protocol):
@@ -66,8 +66,22 @@ def make_step(
     return partial(_step, objective, optimizer, watch, differentiate, augment, extra)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
-def _step(
+def make_steps(
+    objective: Layer,
+    optimizer: GradientTransform,
+    watch: Callable[[PyTree], PyTree] | None = None,
+    differentiate: Callable[[Layer], Callable] = value_and_grad,
+    augment: Augmentation | None = None,
+    extra: Callable[[PyTree, PyTree, PyTree, jax.Array | None], dict[str, Any]] | None = None,
+) -> Callable[..., tuple[Training, Any]]:
+    """Several steps of `make_step` in one call, by a scan: for models so small that calling takes longer than the step.
+
+    Takes what a step takes, batches and keys stacked along a new first axis, and gives the outcomes stacked so.
+    """
+    return partial(_steps, objective, optimizer, watch, differentiate, augment, extra)
+
+
+def _take(
     objective: Layer,
     optimizer: Any,
     watch: Any,
@@ -103,6 +117,33 @@ def _step(
     old = params, optimizer_state
     params, optimizer_state = lax.cond(healthy, lambda: keep_types(update(), old), lambda: old)
     return Training(params, where(healthy, state, training.state), optimizer_state), (outcome, healthy)
+
+
+_step = jax.jit(_take, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
+def _steps(
+    objective: Layer,
+    optimizer: Any,
+    watch: Any,
+    differentiate: Any,
+    augment: Augmentation | None,
+    give: Any,
+    training: Training,
+    batches: PyTree,
+    keys: jax.Array | None = None,
+    healthy: jax.Array | None = None,
+) -> tuple[Training, Any]:
+    def body(carry: tuple, inputs: tuple) -> tuple[tuple, Any]:
+        training, healthy = carry
+        training, outcome = _take(
+            objective, optimizer, watch, differentiate, augment, give, training, *inputs, healthy=healthy
+        )
+        return (training, None if healthy is None else outcome[1]), outcome
+
+    (training, _), outcomes = lax.scan(body, (training, healthy), (batches, keys))
+    return training, outcomes
 
 
 def make_evaluation(model: Layer) -> Callable[[PyTree, PyTree, PyTree], PyTree]:

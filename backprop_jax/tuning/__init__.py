@@ -1,5 +1,7 @@
 """Hyper-parameters: which to try, many at once, and what came of it."""
 
+from backprop_jax.tuning.ensembles import Ensemble, ensemble
+from backprop_jax.tuning.folds import CrossValidation, cross_validate
 from backprop_jax.tuning.learning_rate_range import RangeTest, learning_rate_range
 from backprop_jax.tuning.scores import error_rate, held_out_loss
 from backprop_jax.tuning.search import search
@@ -8,6 +10,8 @@ from backprop_jax.tuning.successive_halving import Halving, Rung, successive_hal
 from backprop_jax.tuning.sweep import Sweep, sweep
 
 __all__ = [
+    "CrossValidation",
+    "Ensemble",
     "Halving",
     "LogUniform",
     "OneOf",
@@ -15,7 +19,9 @@ __all__ = [
     "Rung",
     "Sweep",
     "Uniform",
+    "cross_validate",
     "draw",
+    "ensemble",
     "error_rate",
     "grid",
     "held_out_loss",

@@ -15,6 +15,7 @@ from backprop_jax import data, models
 from backprop_jax.cli import main, text_job
 from backprop_jax.cli.text_model import load_writer
 from backprop_jax.files.tensors import read_metadata, write_tensors
+from tests.cli.recorded import RECORDED
 
 FOX = "the quick brown fox jumps over the lazy dog. " * 24
 TINY = ["--width", "16", "--heads", "2", "--layers", "1", "--length", "256", "--batch-size", "1", "--dropout", "0"]
@@ -31,6 +32,7 @@ def flags_of(text: Path, *others: str) -> list[str]:
         *TINY,
         "--learning-rate",
         "0.02",
+        "--log",
         *others,
     ]
 
@@ -47,7 +49,7 @@ def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """The output folder and the text of a short run."""
     out = tmp_path_factory.mktemp("out") / "new"
     with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.redirect_stderr(io.StringIO()) as errors:
-        assert main(flags_of(text, "--steps", "61", "--rounds", "3", "--out", str(out))) == 0
+        assert main(flags_of(text, "--steps", "61", "--rounds", "3", "--log", "csv", "--out", str(out))) == 0
     assert errors.getvalue() == ""
     return out, told.getvalue()
 
@@ -58,7 +60,7 @@ def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
         r"Model, on batches of 1 x 256:",
         r"DotProductAttention",
         r"Kept from the forward pass .*--recompute none .*--recompute norms  this run .*--recompute block ",
-        r"Training, 61 steps",
+        r"Training, 63 steps",
         r"round   1   loss .*   validation \d\.\d{3} bits a byte .* tokens/s   0:0\d to go\n    ",
         r"written: .*params\.safetensors",
         r"round   3   loss ",
@@ -81,12 +83,12 @@ def test_less_is_kept_where_more_is_computed_again(trained: tuple[Path, str]) ->
 
 def test_the_files_can_be_used(trained: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = trained
-    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv"}
+    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv", *RECORDED}
     notes = read_metadata(out / "params.safetensors")
     assert (notes["data"], notes["heads"], notes["characters"]) == ("fox.txt", "2", "".join(sorted(set(FOX))))
     with open(out / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "21"), ("2", "42"), ("3", "61")]
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "21"), ("2", "42"), ("3", "63")]
     assert load_writer(out).model == models.gpt(28, 256, 16, 1, 2)
     assert main(["generate", "--model", str(out), "--prompt", "the quick", "--length", "36", "--top-k", "1"]) == 0
     assert capsys.readouterr().out.startswith("the quick")
@@ -123,7 +125,7 @@ def test_control_c_leaves_a_model(
 ) -> None:
     @contextlib.contextmanager
     def interrupt(*_, **options):
-        yield (lambda row: os.kill(os.getpid(), signal.SIGINT)), lambda progress: None
+        yield (lambda row, training: os.kill(os.getpid(), signal.SIGINT)), lambda progress: None
 
     monkeypatch.setattr(text_job, "show_progress", interrupt)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)

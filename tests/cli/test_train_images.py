@@ -21,6 +21,7 @@ from backprop_jax.data import channel_statistics, image_folder
 from backprop_jax.files.tensors import read_metadata, write_tensors
 from backprop_jax.models import mobilenet_v1
 from backprop_jax.train import load_model
+from tests.cli.recorded import RECORDED
 from tests.data.folders import write_images
 
 CLASSES = ("cat", "dog")
@@ -44,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def flags_of(folder: Path, *others: str) -> list[str]:
-    return ["train", "images", "--data", str(folder), "--image-size", "8", "--model", "resnet20", *others]
+    return ["train", "images", "--data", str(folder), "--image-size", "8", "--model", "resnet20", "--log", *others]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     out = tmp_path_factory.mktemp("out") / "new"
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as text:
         patch.setitem(job.MODELS, "resnet20", tiny)
-        options = ["--epochs", "2", "--batch-size", "8", "--augment", "crop", "flip"]
+        options = ["--epochs", "2", "--log", "csv", "--batch-size", "8", "--augment", "crop", "flip"]
         assert main([*flags_of(folder), *options, "--out", str(out)]) == 0
     return out, text.getvalue()
 
@@ -75,7 +76,7 @@ def test_the_output_tells_all_in_order(trained: tuple[Path, str]) -> None:
 
 def test_the_file_holds_parameters_running_statistics_and_notes(trained: tuple[Path, str], folder: Path) -> None:
     out, _ = trained
-    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv", "report.png"}
+    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv", "report.png", *RECORDED}
     like = jax.eval_shape(tiny(2).init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     _, state = load_model(out / "params.safetensors", *like)
     assert any(np.asarray(leaf).any() for leaf in jax.tree.leaves(state[1]))

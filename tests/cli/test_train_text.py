@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from backprop_jax import data, models
-from backprop_jax.cli import job, main, text_job, train_text
+from backprop_jax.cli import job, main, text_job
 from backprop_jax.cli.text_model import load_writer
 from backprop_jax.files.tensors import read_metadata, write_tensors
 from backprop_jax.models import generate
 from backprop_jax.testing import CrossCheck
+from tests.cli.recorded import RECORDED, UNLOGGED
 
 FOX = "the quick brown fox jumps over the lazy dog. " * 24
 TINY = ["--width", "16", "--embedding-width", "4", "--steps", "8", "--batch-size", "4", "--learning-rate", "0.05"]
@@ -32,7 +33,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def flags_of(text: Path, *others: str) -> list[str]:
-    return ["train", "text", "--data", str(text), *TINY, *others]
+    return ["train", "text", "--data", str(text), *TINY, "--log", *others]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """The output folder and the text of a short run."""
     out = tmp_path_factory.mktemp("out") / "new"
     with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.redirect_stderr(io.StringIO()) as errors:
-        assert main(flags_of(text, "--epochs", "3", "--out", str(out))) == 0
+        assert main(flags_of(text, "--epochs", "3", "--log", "csv", "--out", str(out))) == 0
     assert errors.getvalue() == ""
     return out, told.getvalue()
 
@@ -67,7 +68,9 @@ def test_it_learns(trained: tuple[Path, str]) -> None:
 
 def test_the_files_can_be_used(trained: tuple[Path, str]) -> None:
     out, _ = trained
-    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv"}
+    assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv", *RECORDED}
+    with open(out / "steps.csv", newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == [str(step + 1) for step in range(3 * 26)]
     notes = read_metadata(out / "params.safetensors")
     assert (notes["data"], notes["cell"], notes["characters"]) == ("fox.txt", "lstm", "".join(sorted(set(FOX))))
     assert not any(str(out.parent) in note for note in notes.values())
@@ -108,18 +111,18 @@ def test_the_best_epoch_is_kept(
 ) -> None:
     """Of three, that with the least loss on the text to validate: the second."""
     losses = iter([2.0, 1.0, 3.0])
-    monkeypatch.setattr("backprop_jax.train.stream_fit.stream_loss", lambda *_: next(losses))
+    monkeypatch.setattr("backprop_jax.train.text_stream.stream_loss", lambda *_: next(losses))
     kept: list = []
-    fit = train_text.fit_stream
+    fit = text_job.fit
 
     def spy(*arguments, on_epoch, **options):
-        def remember(row, params) -> None:
-            kept.append(jax.device_get(params))
-            on_epoch(row, params)
+        def remember(row, training) -> None:
+            kept.append(jax.device_get(training.params))
+            on_epoch(row, training)
 
         return fit(*arguments, on_epoch=remember, **options)
 
-    monkeypatch.setattr(train_text, "fit_stream", spy)
+    monkeypatch.setattr(text_job, "fit", spy)
     assert main(flags_of(text, "--epochs", "3", "--out", str(tmp_path))) == 0
     jax.tree.map(np.testing.assert_array_equal, load_writer(tmp_path).params, kept[1])
     assert capsys.readouterr().out.count("params.safetensors") == 2
@@ -130,10 +133,10 @@ def test_divergence_leaves_the_best_epoch_and_no_history_of_another_run(
 ) -> None:
     (tmp_path / "history.csv").write_text("of an earlier run")
     losses = iter([1.0, float("nan")])
-    monkeypatch.setattr("backprop_jax.train.stream_fit.stream_loss", lambda *_: next(losses))
+    monkeypatch.setattr("backprop_jax.train.text_stream.stream_loss", lambda *_: next(losses))
     assert main(flags_of(text, "--epochs", "3", "--out", str(tmp_path))) == 1
-    assert "the loss became nan by step 52: it diverged" in refusal(capsys)
-    assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
+    assert "the validation_loss became nan by step 52: it diverged" in refusal(capsys)
+    assert {path.name for path in tmp_path.iterdir()} == {"params.safetensors", *UNLOGGED}
 
 
 @pytest.fixture
@@ -156,7 +159,7 @@ def test_control_c_keeps_what_is_learned(
     @contextlib.contextmanager
     def interrupt(*_, **options):
         press = lambda report: os.kill(os.getpid(), signal.SIGINT)
-        yield (press, lambda progress: None) if epochs else (lambda row: None, press)
+        yield (lambda row, training: press(row), lambda _: None) if epochs else (lambda row, training: None, press)
 
     begun: list = []
     start = text_job.start

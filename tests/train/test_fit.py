@@ -12,7 +12,7 @@ import backprop_jax as bp
 from backprop_jax.data import Examples, batches
 from backprop_jax.data.augmentation import compose, cutout, random_flip, soft_labels
 from backprop_jax.harvest import read_replay
-from backprop_jax.train import Epoch, Fit, Progress, evaluate, fit, gradient_norms, make_step, start
+from backprop_jax.train import Epoch, Fit, Labelled, Progress, Training, evaluate, fit, gradient_norms, make_step, start
 from backprop_jax.train.step import _step
 from tests.train.tiny import BATCH_SIZE, OBJECTIVE, OPTIMIZER, clouds, fresh
 
@@ -20,17 +20,8 @@ DATA = clouds()
 
 
 def run(epochs: int = 6, seed: int = 0, **options) -> Fit:
-    return fit(
-        OBJECTIVE,
-        OPTIMIZER,
-        fresh(seed),
-        DATA.train,
-        DATA.validation,
-        epochs=epochs,
-        batch_size=BATCH_SIZE,
-        seed=seed,
-        **options,
-    )
+    data = Labelled(DATA.train, DATA.validation, BATCH_SIZE, seed)
+    return fit(OBJECTIVE, OPTIMIZER, fresh(seed), data, epochs=epochs, **options)
 
 
 def without_speed(history: tuple[Epoch, ...]) -> list[Epoch]:
@@ -67,9 +58,7 @@ AUGMENT = compose(random_flip(0.1), soft_labels(4, 0.1), cutout(1))
 
 
 def augmented(seed: int = 0) -> Fit:
-    return fit(
-        OBJECTIVE, OPTIMIZER, fresh(), IMAGES, IMAGES, epochs=2, batch_size=BATCH_SIZE, seed=seed, augment=AUGMENT
-    )
+    return fit(OBJECTIVE, OPTIMIZER, fresh(), Labelled(IMAGES, IMAGES, BATCH_SIZE, seed), epochs=2, augment=AUGMENT)
 
 
 def test_augmentation_draws_from_the_seed_and_the_step_alone() -> None:
@@ -95,17 +84,22 @@ def test_augmentation_is_for_training_alone() -> None:
 def test_callbacks_see_every_epoch_and_the_way_there() -> None:
     epochs: list[Epoch] = []
     looks: list[Progress] = []
-    result = run(epochs=2, on_epoch=epochs.append, on_progress=looks.append)
+    result = run(epochs=2, on_epoch=lambda row, training: epochs.append(row), on_progress=looks.append)
     assert tuple(epochs) == result.history
-    assert [look.step for look in looks] == [16, 17 + 16]
-    assert (looks[1].epoch, looks[1].epochs, looks[1].steps) == (2, 2, 34)
-    assert np.isfinite([look.loss for look in looks]).all()
+    assert [look.step for look in looks] == [16, 17, 17 + 16, 34]
+    assert (looks[2].epoch, looks[2].epochs, looks[2].steps) == (2, 2, 34)
+    steps = [record for look in looks for record in look.recent]
+    assert [record.step for record in steps] == list(range(1, 35))
+    assert [look.loss for look in looks] == [steps[look.step - 1].loss for look in looks]
+    means = [np.mean([step.gradient_norms["4"] for step in part]) for part in (steps[:17], steps[17:])]
+    np.testing.assert_allclose([row.gradient_norms["4"] for row in epochs], means, rtol=1e-12)
+    assert all(0 <= look.waiting <= 1 for look in looks)
 
 
 def test_no_epochs_change_nothing() -> None:
     before = fresh()
-    result = fit(OBJECTIVE, OPTIMIZER, before, DATA.train, DATA.validation, epochs=0, batch_size=BATCH_SIZE)
-    assert result == Fit(before, (), interrupted=False)
+    result = fit(OBJECTIVE, OPTIMIZER, before, Labelled(DATA.train, DATA.validation, BATCH_SIZE), epochs=0)
+    assert result == Fit(before, (), interrupted=None)
 
 
 @pytest.mark.parametrize("by_signal", [True, False], ids=["signal", "exception"])
@@ -128,7 +122,7 @@ def test_an_interrupt_keeps_what_is_learned(by_signal: bool) -> None:
 
 
 def test_an_interrupt_between_epochs_keeps_the_epoch() -> None:
-    def interrupt(epoch: Epoch) -> None:
+    def interrupt(epoch: Epoch, training: Training) -> None:
         raise KeyboardInterrupt
 
     result = run(on_epoch=interrupt)
@@ -146,10 +140,8 @@ def test_divergence_is_an_error_that_names_the_layer(tmp_path: Path) -> None:
             OBJECTIVE,
             optimizer,
             training,
-            IMAGES,
-            IMAGES,
+            Labelled(IMAGES, IMAGES, BATCH_SIZE),
             epochs=2,
-            batch_size=BATCH_SIZE,
             augment=compose(random_flip(1.0)),
             replay=file,
         )
@@ -174,10 +166,8 @@ def test_an_interrupt_does_not_hide_divergence() -> None:
             OBJECTIVE,
             optimizer,
             training,
-            DATA.train,
-            DATA.validation,
+            Labelled(DATA.train, DATA.validation, BATCH_SIZE),
             epochs=1,
-            batch_size=BATCH_SIZE,
             on_progress=interrupt,
         )
 
@@ -188,4 +178,4 @@ def test_an_interrupt_does_not_hide_divergence() -> None:
 )
 def test_bad_numbers_are_refused(epochs: int, batch_size: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        fit(OBJECTIVE, OPTIMIZER, fresh(), DATA.train, DATA.validation, epochs=epochs, batch_size=batch_size)
+        fit(OBJECTIVE, OPTIMIZER, fresh(), Labelled(DATA.train, DATA.validation, batch_size), epochs=epochs)

@@ -52,7 +52,7 @@ def test_the_step_before_the_sick_one_is_kept_and_written(tmp_path) -> None:
     take = GuardedSteps(OBJECTIVE, optimizer, replay=file)
     training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
     for batch in batches():
-        training, _ = take(training, (batch,))
+        training, _ = take(training, [(batch,)])
     assert take.since_look == STEPS
     told = f"gradient became NaN or infinite at step {10 + SICK + 1}: .*root, back"
     with pytest.raises(FloatingPointError, match=told):
@@ -68,7 +68,7 @@ def test_an_optimizer_that_leaves_such_gradients_out_goes_on() -> None:
     take = GuardedSteps(OBJECTIVE, optimizer)
     training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
     for batch in batches():
-        training, _ = take(training, (batch,))
+        training, _ = take(training, [(batch,)])
     training, outcomes = take.look(training, STEPS)
     assert_equal(training, by_hand(optimizer, STEPS))
     assert len(outcomes) == STEPS and take.since_look == 0
@@ -82,7 +82,7 @@ def test_an_optimizer_that_keeps_such_a_gradient_for_later_is_not_forgiven() -> 
     take = GuardedSteps(OBJECTIVE, optimizer)
     training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
     for batch in batches():
-        training, _ = take(training, (batch,))
+        training, _ = take(training, [(batch,)])
     with pytest.raises(FloatingPointError, match=f"gradient became NaN or infinite at step {SICK + 1}: .*root, back"):
         take.look(training, STEPS)
 
@@ -96,7 +96,7 @@ def test_many_sick_steps_are_taken_again_once_and_a_measured_norm_is_forgiven(mo
     training = start(OBJECTIVE, optimizer, jax.random.key(1), batches()[0])
     before = jax.tree.map(np.array, training.params)
     for _ in range(STEPS):
-        training, _ = take(training, (batches()[SICK],))
+        training, _ = take(training, [(batches()[SICK],)])
     training, outcomes = take.look(training, STEPS)
     assert_equal(training.params, before)
     assert len(outcomes) == STEPS and len(runs) == 3 * STEPS - 1

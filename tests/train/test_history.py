@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.train import Epoch, StreamEpoch, save_history
+from backprop_jax.train import Epoch, TextEpoch, save_history
 
 ROWS = [Epoch(number, 10 * number, 2.0, 0.25, 2.5, 0.125, 1000.0, {"1": 0.5, "4": 0.75}) for number in (1, 2)]
 
@@ -20,8 +20,8 @@ def test_each_epoch_is_a_row(tmp_path: Path) -> None:
 def test_no_epochs_make_a_header(tmp_path: Path) -> None:
     save_history(tmp_path / "history.csv", ())
     assert (tmp_path / "history.csv").read_text().splitlines() == [",".join(Epoch._fields[:-1])]
-    save_history(tmp_path / "history.csv", (), StreamEpoch)
-    assert (tmp_path / "history.csv").read_text().splitlines() == [",".join(StreamEpoch._fields[:-1])]
+    save_history(tmp_path / "history.csv", (), TextEpoch)
+    assert (tmp_path / "history.csv").read_text().splitlines() == [",".join(TextEpoch._fields[:-1])]
 
 
 def test_a_failing_write_leaves_the_old_history(tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ def python_handles_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+def press(number: int = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)
 
 
 def test_the_first_is_noted_and_the_second_raises() -> None:
     with catch_interrupt() as interrupt:
-        assert not interrupt.requested
+        assert interrupt.requested is None
         press()
-        assert interrupt.requested
+        assert interrupt.requested is signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             press()
     with pytest.raises(KeyboardInterrupt):
@@ -37,13 +37,23 @@ def test_the_handler_of_the_program_around_stays() -> None:
     with catch_interrupt() as interrupt:
         press()
     assert pressed == [signal.SIGINT]
-    assert not interrupt.requested
+    assert interrupt.requested is None
+
+
+def test_notice_of_the_end_is_noted_too_and_the_second_ends_the_program() -> None:
+    with catch_interrupt() as interrupt:
+        press(signal.SIGTERM)
+        assert interrupt.requested is signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with catch_interrupt():
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_other_threads_are_left_alone() -> None:
     def body() -> bool:
-        with catch_interrupt() as interrupt:
-            return interrupt.requested
+        with catch_interrupt():
+            return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(body).result() is False
+        assert pool.submit(body).result()

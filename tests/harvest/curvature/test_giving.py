@@ -1,6 +1,5 @@
 """What is given to the transforms of curvature reaches them in `fit` and in a step."""
 
-from typing import Any
 
 import jax
 import numpy as np
@@ -19,8 +18,8 @@ def test_fit_with_kfac_is_its_steps_by_hand() -> None:
     kfac = harvest.scale_by_kfac(harvest.kronecker_layout(OBJECTIVE, (X, CLASSES)), 1e-2)
     optimizer, data = optim.chain(kfac, optim.sgd(0.3)), Examples(X, CLASSES)
     start = lambda: train.start(OBJECTIVE, optimizer, jax.random.key(0), (X, CLASSES))
-    options: Any = {"epochs": 2, "batch_size": 3, "seed": 5}
-    done = train.fit(OBJECTIVE, optimizer, start(), data, data, extra=harvest.GiveCurvature(OBJECTIVE), **options)
+    batches, give = train.Labelled(data, data, batch_size=3, seed=5), harvest.GiveCurvature(OBJECTIVE)
+    done = train.fit(OBJECTIVE, optimizer, start(), batches, epochs=2, extra=give)
 
     @jax.jit
     def by_hand(training: train.Training) -> train.Training:

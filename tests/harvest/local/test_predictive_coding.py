@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 import backprop_jax as bp
 from backprop_jax.harvest.local import PredictiveCoding
-from backprop_jax.train import fit, start
+from backprop_jax.train import Labelled, fit, start
 from tests.train.tiny import BATCH_SIZE, clouds
 
 RANDOM = np.random.default_rng(0)
@@ -66,10 +66,8 @@ def test_it_trains_by_fit() -> None:
         objective,
         optimizer,
         begun,
-        data.train,
-        data.validation,
+        Labelled(data.train, data.validation, BATCH_SIZE),
         epochs=4,
-        batch_size=BATCH_SIZE,
         differentiate=PredictiveCoding(),
     )
     assert done.history[-1].validation_accuracy > 0.9

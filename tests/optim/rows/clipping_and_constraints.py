@@ -18,6 +18,7 @@ TRANSFORMS = {
 }
 
 ELSEWHERE = {
+    "add_elastic_net": "limits/test_elastic_net.py",
     "apply_updates": "test_applying.py",
     "global_norm": "test_applying.py",
     "incremental_update": "test_applying.py",

@@ -5,4 +5,5 @@ ELSEWHERE = {
     "compress_state": "memory/test_state_compression.py",
     "flat": "memory/test_packing.py",
     "master_weights": "memory/test_master_copy.py",
+    "stochastic_rounding": "memory/test_bfloat16_rounding.py",
 }

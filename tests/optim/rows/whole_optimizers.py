@@ -70,6 +70,8 @@ RECIPES = {
 
 # Pairs as parameters, functions that have no repr to evaluate, and functions that are no transforms.
 ELSEWHERE = {
+    "average_params": "wrappers/test_weight_averages.py",
+    "averaged_params": "wrappers/test_weight_averages.py",
     "lookahead": "wrappers/test_slow_weights.py",
     "measure_with_ema": "wrappers/test_monitoring.py",
     "monitor": "wrappers/test_monitoring.py",

@@ -1,8 +1,8 @@
 import os
 import signal
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ import backprop_jax as bp
 from backprop_jax.data import random_windows
 from backprop_jax.harvest import read_replay
 from backprop_jax.models import LanguageModelLoss, gpt
-from backprop_jax.train import Fit, Progress, StreamEpoch, fit_windows, make_step, start, window_loss
+from backprop_jax.train import Fit, Progress, TextEpoch, TextWindows, fit, make_step, start, window_loss
 
 ROWS, LENGTH = 4, 6
 OBJECTIVE = LanguageModelLoss(gpt(4, LENGTH, 8, 1, 2), bp.losses.LinearCrossEntropy(4))
@@ -26,21 +26,24 @@ def fresh(optimizer=OPTIMIZER):
     return start(OBJECTIVE, optimizer, jax.random.key(0), batch)
 
 
-def run(train: np.ndarray = TEXT, held_out: np.ndarray = HELD_OUT, optimizer=OPTIMIZER, **options) -> Fit[StreamEpoch]:
-    sizes: dict[str, Any] = {"steps": 7, "rounds": 3, "batch_size": ROWS, "length": LENGTH, "seed": 5}
-    return fit_windows(OBJECTIVE, optimizer, fresh(optimizer), train, held_out, **sizes | options)
+def run(
+    train: np.ndarray = TEXT, held_out: np.ndarray = HELD_OUT, optimizer=OPTIMIZER, epochs=3, steps=2, **options
+) -> Fit[TextEpoch]:
+    data = TextWindows(train, held_out, ROWS, LENGTH, steps, seed=5)
+    return fit(OBJECTIVE, optimizer, fresh(optimizer), data, epochs=epochs, **options)
 
 
-def test_it_takes_the_steps_in_rounds_on_windows_by_the_seed() -> None:
+def test_each_epoch_takes_its_steps_on_windows_by_the_seed() -> None:
     step, training, losses = make_step(OBJECTIVE, OPTIMIZER), fresh(), []
-    windows, seen = random_windows(TEXT, ROWS, LENGTH, 5), []
-    for _ in range(7):
-        training, loss = step(training, next(windows))
-        losses.append(float(loss))
-    result = run(on_round=lambda row, params: seen.append((row, jax.device_get(params))))
+    seen = []
+    for epoch in (1, 2, 3):
+        for batch in islice(random_windows(TEXT, ROWS, LENGTH, (5, epoch)), 2):
+            training, loss = step(training, batch)
+            losses.append(float(loss))
+    result = run(on_epoch=lambda row, training: seen.append((row, jax.device_get(training.params))))
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), result.training.params, training.params)
-    assert [(row.epoch, row.step) for row in result.history] == [(1, 3), (2, 6), (3, 7)]
-    means = [np.mean(part) for part in (losses[:3], losses[3:6], losses[6:])]
+    assert [(row.epoch, row.step) for row in result.history] == [(1, 2), (2, 4), (3, 6)]
+    means = np.mean(np.reshape(losses, (3, 2)), axis=1)
     np.testing.assert_allclose([row.train_loss for row in result.history], means, rtol=1e-6)
     assert tuple(row for row, _ in seen) == result.history
     for row, params in seen:
@@ -52,16 +55,16 @@ def test_a_step_that_goes_wrong_names_the_layer_and_is_written(tmp_path: Path) -
     training, file = fresh(), tmp_path / "step"
     scale = training.params["body"]["ln_f"]["scale"]
     training.params["body"]["ln_f"]["scale"] = scale.at[2].set(np.inf)
-    sizes = {"steps": 3, "rounds": 1, "batch_size": ROWS, "length": LENGTH, "seed": 5}
+    data = TextWindows(TEXT, HELD_OUT, ROWS, LENGTH, 3, seed=5)
     with pytest.raises(FloatingPointError, match=r"the loss became nan at step 1: .*not finite: body/ln_f, forward"):
-        fit_windows(OBJECTIVE, OPTIMIZER, training, TEXT, HELD_OUT, replay=file, **sizes)
+        fit(OBJECTIVE, OPTIMIZER, training, data, epochs=1, replay=file)
     step = read_replay(file)
     assert step.objective == OBJECTIVE and np.isinf(step.params["body"]["ln_f"]["scale"][2])
-    jax.tree.map(np.testing.assert_array_equal, step.batch, next(random_windows(TEXT, ROWS, LENGTH, 5)))
+    jax.tree.map(np.testing.assert_array_equal, step.batch, next(random_windows(TEXT, ROWS, LENGTH, (5, 1))))
 
 
 def test_it_learns() -> None:
-    result = run(steps=45, rounds=9, optimizer=bp.optim.adam(0.02))
+    result = run(steps=5, epochs=9, optimizer=bp.optim.adam(0.02))
     assert result.history[-1].validation_loss < 0.3 < result.history[0].validation_loss
 
 
@@ -72,16 +75,10 @@ def test_an_interrupt_keeps_what_is_learned() -> None:
 
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        result = run(steps=60, rounds=2, on_progress=interrupt)
+        result = run(steps=30, epochs=2, on_progress=interrupt)
     finally:
         signal.signal(signal.SIGINT, handler)
-    assert (result.interrupted, result.history) == (True, ())
-
-
-def test_no_steps_change_nothing() -> None:
-    before = fresh()
-    sizes: dict[str, Any] = {"steps": 0, "rounds": 3, "batch_size": ROWS, "length": LENGTH}
-    assert fit_windows(OBJECTIVE, OPTIMIZER, before, TEXT, HELD_OUT, **sizes) == Fit(before, (), interrupted=False)
+    assert (result.interrupted, result.history) == (signal.SIGINT, ())
 
 
 @pytest.mark.parametrize(
@@ -91,8 +88,7 @@ def test_no_steps_change_nothing() -> None:
         (TEXT, HELD_OUT[:1], {}, "a text of 1 tokens is too short"),
         (TEXT + 1, HELD_OUT, {}, r"token 4 at \[3\]"),
         (TEXT, HELD_OUT - 1, {}, r"token -1 at \[2\]"),
-        (TEXT, HELD_OUT, {"steps": -1}, "0 steps or more and 1 round or more, not -1 and 3"),
-        (TEXT, HELD_OUT, {"rounds": 0}, "0 steps or more and 1 round or more, not 7 and 0"),
+        (TEXT, HELD_OUT, {"steps": 0}, "an epoch has 1 step or more, not 0"),
     ],
 )
 def test_what_it_does_not_take(train: np.ndarray, held_out: np.ndarray, options: dict, message: str) -> None:

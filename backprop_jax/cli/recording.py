@@ -1,0 +1,91 @@
+"""What every training on the command line leaves on the disk while it runs, and goes on from."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from backprop_jax.cli.config import CONFIG, AnyTraining, save_config
+from backprop_jax.cli.refused import Refused, refusing
+from backprop_jax.core.layer import Layer, PyTree
+from backprop_jax.doctor.health_file import record_health
+from backprop_jax.train import Checkpoints, OtherTraining, each, log_steps, log_tensorboard
+from backprop_jax.train.step import GradientTransform
+
+__all__ = ["Recording", "recording"]
+
+CHECKPOINTS, STEPS, HEALTH, EVENTS = "checkpoints", "steps.csv", "health.csv", "events"
+REPLAY = "replay.safetensors"  # the step that went wrong
+ERRORS = OSError, ModuleNotFoundError, FloatingPointError, MemoryError, OtherTraining
+
+
+class Recording(NamedTuple):
+    """What `fit` is given for it."""
+
+    options: dict[str, Any]
+    on_epoch: Callable[..., None]
+    on_progress: Callable[..., None]
+
+
+@contextmanager
+def recording(
+    program: str, flags: AnyTraining, objective: Layer, optimizer: GradientTransform, batch: PyTree, steps: int
+) -> Iterator[Recording]:
+    """Settings, checkpoints and logs in the folder of the run, of `steps` in all. The health of the layers is told by
+    `batch`. What they raise, or the training does, is Refused.
+
+    Checkpoints of an earlier run are removed if that one ended. Those of one that did not are weeks of somebody's work,
+    perhaps: Refused is raised without --resume.
+    """
+    folder = flags.out / CHECKPOINTS
+    with ExitStack() as stack:
+        stack.enter_context(_warnings(program))
+        stack.enter_context(refusing(*ERRORS, status=1))
+        checkpoints = Checkpoints(folder)
+        stack.callback(_close, checkpoints)
+        if not flags.resume and checkpoints.steps:
+            if checkpoints.steps[-1] < steps:
+                raise Refused(
+                    f"--out {flags.out} holds a training that stopped at step {checkpoints.steps[-1]:,}: --resume goes "
+                    f"on with it; or choose another folder, or remove {folder}"
+                )
+            checkpoints.discard_after(-1)
+        save_config(flags.out / CONFIG, flags)
+        on_epoch, on_progress = [], []
+        if "csv" in flags.log:
+            on_progress.append(log_steps(flags.out / STEPS))
+            on_epoch.append(record_health(flags.out / HEALTH, objective, optimizer, batch))
+        if "tensorboard" in flags.log:
+            tell_epoch, tell_progress = stack.enter_context(log_tensorboard(flags.out / EVENTS))
+            on_epoch.append(tell_epoch)
+            on_progress.append(tell_progress)
+        options = {"checkpoints": checkpoints, "resume": flags.resume, "replay": flags.out / REPLAY}
+        yield Recording(options, each(*on_epoch), each(*on_progress))
+
+
+def _close(checkpoints: Checkpoints) -> None:
+    """A disk that is full is no reason to lose what else the training leaves."""
+    try:
+        checkpoints.close()
+    except OSError as error:
+        warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+
+
+@contextmanager
+def _warnings(program: str) -> Iterator[None]:
+    """A warning is a line, as an error is. What orbax writes to the terminal beside what it raises is left out."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, RuntimeWarning):
+                print(f"{program}: warning: {message}", file=sys.stderr)
+            else:
+                plain(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
