@@ -71,7 +71,7 @@ if __name__ == "__main__":
         sys.exit(learn(flags.learn))
     with tempfile.TemporaryDirectory(dir=flags.folder) as folder:
         for part, count in {"train": flags.mebibytes * 256, "validation": 512}.items():
-            data.write_records(Path(folder) / part, examples(count, seed=count))
+            data.write_records(Path(folder) / part, examples(count, seed=count), shard_size=2**16)
         where = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, __file__, *sys.argv[1:], "--learn", folder]
         done = subprocess.run(command, env=where, stdout=subprocess.PIPE, text=True)

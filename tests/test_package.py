@@ -6,6 +6,10 @@ import pytest
 import backprop_jax as bp
 
 OPTIONAL = [
+    "grain",
+    "orbax",
+    "tensorboardX",
+    "tomli_w",
     "optax",
     "flax",
     "sklearn",

@@ -49,6 +49,29 @@ def test_the_harvest(blocks: list[str], capsys) -> None:
     assert np.isfinite(norms).all() and names["why"].shape == (16, 8, 8)
 
 
+def test_training_that_goes_on(blocks: list[str], tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    resumed, loaded, averaged, healthy = (block for block in blocks if "trained = train.fit(" in block)
+    names: dict = {}
+    exec(resumed, names)
+    assert names["trained"].history[-1].validation_accuracy > 0.9
+    assert len((tmp_path / "run/steps.csv").read_text().splitlines()) == 1 + names["trained"].history[-1].step
+    exec(loaded, names)
+    assert names["trained"].history[-1].validation_loss < 0.6
+    exec(averaged, names)
+    assert names["folds"].mean < 0.2 and names["params"] is not None
+    capsys.readouterr()
+    exec(healthy, names)
+    assert capsys.readouterr().out.strip() == ""
+
+
+def test_pictures(blocks: list[str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks if "plot_computation_graph" in block)
+    exec(block, {})
+    assert "<svg" in (tmp_path / "graph.svg").read_text()
+
+
 def test_which_learning_rate(blocks: list[str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict = {}

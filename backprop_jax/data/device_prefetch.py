@@ -1,7 +1,7 @@
 """Batches on the device before they are asked for."""
 
+import atexit
 import queue
-import sys
 import threading
 from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
@@ -45,6 +45,13 @@ def _prefetched(
     stop = threading.Event()
     # A daemon, so that a program which forgets the iterator ends all the same.
     loader = threading.Thread(target=_load, args=(batches, ready, stop, sharding), name="prefetch", daemon=True)
+
+    def end() -> None:
+        stop.set()
+        _empty(ready)  # the thread may be waiting for room
+        loader.join()
+
+    atexit.register(end)  # the thread has to close the worker processes, for which grain waits half a minute otherwise
     loader.start()
     try:
         while (outcome := ready.get()).error is None:
@@ -52,10 +59,8 @@ def _prefetched(
         if not isinstance(outcome.error, StopIteration):
             raise outcome.error
     finally:
-        stop.set()
-        _empty(ready)  # the thread may be waiting for room
-        if not sys.is_finalizing():  # when no daemon runs on
-            loader.join()
+        atexit.unregister(end)
+        end()
 
 
 def _load(

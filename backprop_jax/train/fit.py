@@ -17,6 +17,7 @@ from backprop_jax.train.checkpoints import Checkpoints, OtherTraining
 from backprop_jax.train.gradient_norms import in_model_order
 from backprop_jax.train.guarded_step import GuardedSteps, is_finite
 from backprop_jax.train.interrupt import catch_interrupt
+from backprop_jax.train.out_of_memory import explaining_memory
 from backprop_jax.train.position import Position, resumed
 from backprop_jax.train.records import Progress, Speed, StepRecord
 from backprop_jax.train.saving import Saving
@@ -135,7 +136,8 @@ def fit(
                 training, outcome = take(training, call)
                 position.step += len(call)
                 left -= len(call)
-                speed.count(outcome, len(call))
+                with explaining_memory(objective, training, call[0][0]):  # it waits for the first steps
+                    speed.count(outcome, len(call))
                 if take.since_look >= speed.steps_to_look:
                     training = look(speed, training)
                 if interrupt.requested is not None:

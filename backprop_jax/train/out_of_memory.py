@@ -21,7 +21,7 @@ from backprop_jax.core.rewrite import rewrite_outermost
 from backprop_jax.core.summary import observed, residual_bytes, saved_bytes
 from backprop_jax.train.step import Training
 
-__all__ = ["explain_out_of_memory", "explaining_memory"]
+__all__ = ["explain_out_of_memory", "explaining_memory", "is_out_of_memory"]
 
 LARGEST = 5  # layers that are named
 ROOM = 0.8  # of the memory, or of what did not fit in it: XLA takes some for a while that nobody can foretell
@@ -60,6 +60,12 @@ def explaining_memory(objective: Layer, training: Training, batch: PyTree) -> It
         raise explained from error
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether XLA could not allocate: it says so by its code, or in words where it fails after the call returned."""
+    words = "RESOURCE_EXHAUSTED", "Out of memory"
+    return isinstance(error, jax.errors.JaxRuntimeError) and any(word in str(error) for word in words)
+
+
 def explain_out_of_memory(error: Exception, objective: Layer, training: Training, batch: PyTree) -> MemoryError | None:
     """The error that says what a step takes, which layers keep the most for the backward pass, and what would fit: a
     level of recomputation, a smaller batch, or both. None if `error` is of another kind.
@@ -67,7 +73,7 @@ def explain_out_of_memory(error: Exception, objective: Layer, training: Training
     All is estimated from shapes, and nothing is allocated. What XLA takes beside it is not known, so 0.8 of the
     device's memory counts, and never more than 0.8 of what has just failed. What matters is in the first line.
     """
-    if not isinstance(error, jax.errors.JaxRuntimeError) or "RESOURCE_EXHAUSTED" not in str(error):
+    if not is_out_of_memory(error):
         return None
     asked = re.search(r"allocat\w* (\d+) bytes", str(error))
     told = f"the device is out of memory{f', asked for {_size(int(asked[1]))} more' if asked else ''}"
@@ -76,7 +82,7 @@ def explain_out_of_memory(error: Exception, objective: Layer, training: Training
         lines = _estimated(objective, like, shapes, _memory(training))
     except Exception as failure:  # of any kind: it must not hide the error
         lines = [f"what a step takes could not be estimated: {failure}"]
-    return MemoryError("; ".join([told, lines[0]]) + "".join(f"\n{line}" for line in lines[1:]))
+    return MemoryError("; ".join([told, lines[0]]) + "".join(f";\n{line}" for line in lines[1:]))
 
 
 def _estimated(objective: Layer, training: Training, batch: PyTree, memory: float) -> list[str]:

@@ -147,9 +147,12 @@ def control_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, handler)
 
 
-@pytest.mark.parametrize("epochs", [1, 0], ids=["after an epoch", "in the first epoch"])
+@pytest.mark.parametrize(
+    ("epochs", "number"), [(1, signal.SIGTERM), (0, signal.SIGINT)], ids=["after an epoch", "in the first epoch"]
+)
 def test_control_c_keeps_what_is_learned(
     epochs: int,
+    number: signal.Signals,
     text: Path,
     tmp_path: Path,
     control_c: None,
@@ -158,7 +161,7 @@ def test_control_c_keeps_what_is_learned(
 ) -> None:
     @contextlib.contextmanager
     def interrupt(*_, **options):
-        press = lambda report: os.kill(os.getpid(), signal.SIGINT)
+        press = lambda report: os.kill(os.getpid(), number)
         yield (lambda row, training: press(row), lambda _: None) if epochs else (lambda row, training: None, press)
 
     begun: list = []
@@ -171,7 +174,7 @@ def test_control_c_keeps_what_is_learned(
 
     monkeypatch.setattr(text_job, "start", spy)
     monkeypatch.setattr(text_job, "show_progress", interrupt)
-    assert main(flags_of(text, "--epochs", "9", "--out", str(tmp_path))) == 130
+    assert main(flags_of(text, "--epochs", "9", "--out", str(tmp_path))) == 128 + number
     told = capsys.readouterr()
     assert told.err == f"backprop-jax: interrupted after {epochs} of 9 epochs; the best so far is written\n"
     assert "bits a character" in told.out
@@ -180,6 +183,39 @@ def test_control_c_keeps_what_is_learned(
     for before, after in zip(jax.tree.leaves(begun[0]), jax.tree.leaves(writer.params), strict=True):
         assert np.abs(before - after).max() > 1e-3
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 1 + epochs
+
+
+def test_a_stopped_training_goes_on_to_the_same_end(
+    trained: tuple[Path, str],
+    text: Path,
+    tmp_path: Path,
+    control_c: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextlib.contextmanager
+    def interrupt(*_, **options):
+        press = lambda progress: os.kill(os.getpid(), signal.SIGINT) if progress.epoch == 2 else None
+        yield (lambda row, training: None), press
+
+    flags = [*flags_of(text, "--epochs", "3"), "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(text_job, "show_progress", interrupt)
+        assert main(flags) == 130
+    capsys.readouterr()
+    assert main(flags) == 2
+    assert "holds a training that stopped at step 42: --resume goes on with it; or choose" in refusal(capsys)
+    assert main([*flags, "--resume", "--log", "csv"]) == 0
+    whole, parts = (load_writer(folder).params for folder in (trained[0], tmp_path))
+    jax.tree.map(np.testing.assert_array_equal, whole, parts)
+    columns = "epoch", "step", "train_loss", "validation_loss"
+    histories = []
+    for folder in (trained[0], tmp_path):
+        with open(folder / "history.csv", newline="") as file:
+            histories.append([tuple(row[name] for name in columns) for row in csv.DictReader(file)])
+    assert histories[0] == histories[1] and len(histories[0]) == 3
+    assert main([*flags, "--resume", "--seed", "3"]) == 2
+    assert "--seed 3 is not that of the run in" in refusal(capsys)
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:

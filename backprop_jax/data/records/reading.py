@@ -39,9 +39,7 @@ class Records(Sequence):
         if not self.folder.is_dir():
             raise FileNotFoundError(f"there is no folder {self.folder} of records")
         self._index, self.checksum = read_index(self.folder)
-        self._offsets = {
-            (shard, field): self._offset(field, shard) for shard in range(self._shards) for field in self._index.fields
-        }
+        self._files = [[self._file(field, shard) for shard in range(self._shards)] for field in self._index.fields]
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -78,17 +76,20 @@ class Records(Sequence):
             if begin < end:
                 runs.setdefault(int(shards[begin]), []).append((begin, end))
         batch = []
-        for field in self._index.fields:
+        for field, files in zip(self._index.fields, self._files, strict=True):
             array, size = np.empty((len(chosen), *field.shape), field.dtype), field.row_bytes
             content = array.reshape(-1).view(np.uint8).data
             for shard, pieces in runs.items():
-                path, first = shard_path(self.folder, field, shard), self._offsets[shard, field]
-                with path.open("rb", buffering=0) as file:
+                path, first = files[shard]
+                file = os.open(path, os.O_RDONLY)
+                try:
                     for begin, end in pieces:
-                        _read(path, file.fileno(), content[begin * size : end * size], first + places[begin] * size)
+                        _read(path, file, content[begin * size : end * size], first + places[begin] * size)
+                finally:
+                    os.close(file)
             if found := first_not_finite(array):
                 row, value = found
-                path = shard_path(self.folder, field, int(shards[row]))
+                path, _ = files[shards[row]]
                 raise ValueError(f"{path} holds {value} in row {places[row]}, which is example {chosen[row]}")
             batch.append(array)
         return tuple(batch)
@@ -100,10 +101,10 @@ class Records(Sequence):
         """
         damaged = []
         for shard in range(self._shards):
-            for field, expected in zip(self._index.fields, self._index.checksums[shard], strict=True):
-                path, crc = shard_path(self.folder, field, shard), 0
+            for files, expected in zip(self._files, self._index.checksums[shard], strict=True):
+                (path, offset), crc = files[shard], 0
                 with path.open("rb") as file:
-                    file.seek(self._offsets[shard, field])
+                    file.seek(offset)
                     while block := file.read(BLOCK):
                         crc = zlib.crc32(block, crc)
                 if crc != expected:
@@ -118,8 +119,8 @@ class Records(Sequence):
     def _shards(self) -> int:
         return len(self._index.checksums)
 
-    def _offset(self, field: Field, shard: int) -> int:
-        """Where the rows begin."""
+    def _file(self, field: Field, shard: int) -> tuple[Path, int]:
+        """The path, and where in the file the rows begin."""
         path, rows = shard_path(self.folder, field, shard), self._index.rows_of(shard)
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -139,7 +140,7 @@ class Records(Sequence):
             raise ValueError(
                 f"{path} is damaged: it has {size} bytes, where its {rows} rows take {offset + rows * field.row_bytes}"
             )
-        return offset
+        return path, offset
 
     def _numbers(self, numbers: Iterable[int]) -> np.ndarray:
         chosen = np.asarray(numbers if isinstance(numbers, np.ndarray) else list(numbers))
