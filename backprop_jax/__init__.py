@@ -1,8 +1,8 @@
 """Backpropagation you can read, prove and replace.
 
 Core, layers and combinators stand here; losses, optimizers and the rest in the modules `losses`, `optim`,
-`initializers`, `train`, `tuning`, `data`, `models`, `harvest`, `plots` and `testing`. All are imported when they are
-first used.
+`initializers`, `train`, `tuning`, `doctor`, `data`, `models`, `harvest`, `plots`, `report` and `testing`. All are
+imported when they are first used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what each name is; `__getattr__` finds it when it is first used
-    from backprop_jax import data, harvest, initializers, losses, models, optim, plots, testing, train, tuning
+    from backprop_jax import (
+        data,
+        doctor,
+        harvest,
+        initializers,
+        losses,
+        models,
+        optim,
+        plots,
+        report,
+        testing,
+        train,
+        tuning,
+    )
     from backprop_jax.combinators import (
         bidirectional,
         cast,
@@ -198,6 +211,7 @@ __all__ = [
     "cast",
     "chain",
     "data",
+    "doctor",
     "eval_mode",
     "explain",
     "fan_out",
@@ -218,6 +232,7 @@ __all__ = [
     "remat",
     "remat_steps",
     "reparameterize",
+    "report",
     "reseed",
     "residual_bytes",
     "rewrite",
@@ -241,11 +256,12 @@ __all__ = [
 
 
 ROOMS = "core", "layers", "combinators", "harvest"  # where the names without a module of their own are
+OTHERS = "data", "doctor", "initializers", "losses", "models", "optim", "plots", "report", "testing", "train", "tuning"
 
 
 def __getattr__(name: str) -> Any:
     # All of them at once would multiply the time of `import backprop_jax`.
-    if name in (*ROOMS, "data", "initializers", "losses", "models", "optim", "plots", "testing", "train", "tuning"):
+    if name in (*ROOMS, *OTHERS):
         return import_module(f"{__name__}.{name}")
     if name in __all__:
         for room in ROOMS:

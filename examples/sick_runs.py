@@ -58,13 +58,14 @@ def run(objective, rate=0.03, bias=0, parts=whole, kind=train.Labelled, epochs=1
     params, state, kept = train.start(objective, optimizer, jax.random.key(seed), batch)
     hidden = jax.tree.map(lambda leaf: leaf + bias if leaf.shape == (32,) else leaf, params)
     begun = train.Training(hidden, state, optim.with_hyperparams(kept, learning_rate=rate))
-    look = lambda now: steps.extend(doctor.StepRow(*one[:2], now.waiting, one.gradient_norms) for one in now.recent)
+    row = lambda now, one: doctor.StepRow(one.step, one.loss, now.waiting, one.gradient_norms)
+    look = lambda now: steps.extend(row(now, one) for one in now.recent)
     examine = lambda row, now: health.extend(doctor.checkup(objective, optimizer, now, batch, row.epoch))
-    data_of_run = kind(*parts, batch_size=32, seed=seed)
-    done = train.fit(objective, optimizer, begun, data_of_run, epochs=epochs, on_epoch=examine, on_progress=look)
+    told = {"epochs": epochs, "on_epoch": examine, "on_progress": look}
+    done = train.fit(objective, optimizer, begun, kind(*parts, batch_size=32, seed=seed), **told)
     scores = train.evaluate(objective, *done.training[:2], parts[1]).scores
-    suspects = doctor.label_suspects(scores, parts[1].y)
-    return {"history": done.history, "steps": steps, "health": health, "suspects": suspects}
+    tables = {"history": done.history, "steps": steps, "health": health}
+    return tables | {"suspects": doctor.label_suspects(scores, parts[1].y)}
 
 
 if __name__ == "__main__":
@@ -75,6 +76,5 @@ if __name__ == "__main__":
     for name, (objective, differently, sickness) in ((name, RUNS[name]) for name in flags.runs):
         found = doctor.diagnose(**run(objective, seed=flags.seed, **differently))
         print(f"{name}: {', '.join(f'{one.name} ({one.figure:.2g})' for one in found) or 'nothing found'}", flush=True)
-        right = sickness in [one.name for one in found] if sickness else not found
-        if not right:
+        if not (sickness in [one.name for one in found] if sickness else not found):
             raise SystemExit(f"{name} should have shown {sickness or 'nothing'}")

@@ -18,6 +18,7 @@ SHORT = {
     "bert.py": ["--steps", "30", "--labels", "100", "--seeds", "1", "--width", "32"],
     "batch_norm_and_learning_rate.py": ["--steps", "20"],
     "char_lm.py": ["--epochs", "1", "--characters", "30000", "--features", "16"],
+    "compare_optimizers.py": ["--steps", "32", "--seeds", "2", "--only", "sgd", "adam"],
     "dp_sgd.py": ["--epsilons", "8", "--steps", "60"],
     "depth_with_and_without_skip.py": ["--depths", "8", "--steps", "2", "--seeds", "1"],
     "digits_mlp.py": ["--epochs", "1"],
@@ -28,6 +29,11 @@ SHORT = {
     "kfac_vs_adam.py": ["--steps", "20"],
     "mnist_cnn.py": ["--epochs", "1", "--images", "420"],
     "sentiment.py": ["--epochs", "2", "--sentences", "1600"],
+    # Of the ten those that are one model, compiled once.
+    "sick_runs.py": [
+        *("--runs", "MLP", "biases of -3", "learning rate 0.5", "learning rate 0.0001", "64 examples"),
+        *("20 % wrong labels", "slow disk"),
+    ],
     "transfer.py": ["--epochs", "1"],
     "translate.py": ["--epochs", "8", "--pairs", "400", "--beams", "2"],
 }
@@ -39,6 +45,8 @@ SAYS = {  # what must be in the output
     # The loss of hidden words falls, from that of guessing.
     "bert.py": r"(?s)^loss 8\.\d+, in the end 7\.[0-8].*right: pre-trained [4-9]\d\.\d%, from scratch [4-9]\d\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
+    # Rare words and narrow valleys are what a step size for each parameter is for.
+    "compare_optimizers.py": r"(?s)dense\n.*sparse\n\* adam .*ill-conditioned\n\* adam ",
     "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"[34]\.\d{3}, then [23]\.\d{3}, 0\.\d{3} fewer; put together the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-5]\.\d{3}",  # where guessing has 6
@@ -51,6 +59,8 @@ SAYS = {  # what must be in the output
     "larger_than_memory.py": r"loss 0\.[0-4].*waiting for data \d+% of the time; peak",
     "mnist_cnn.py": r"test accuracy [3-9]\d\.\d%",  # where guessing has 10
     "sentiment.py": r"network (5[4-9]|[6-9]\d)\.\d%, bag of words (6[5-9]|[7-9]\d)\.\d%",  # where guessing has 50
+    # It fails itself if the doctor does not name the sickness, or names one of a healthy training.
+    "sick_runs.py": r"(?s)MLP: nothing found\n.*: dead.*too high.*too low.*: overfitting.*: label noise.*starvation",
     "transfer.py": "bit for bit: True",
     "translate.py": r"held-out numbers: BLEU ([2-9]|\d\d)\.\d, \d+\.\d% without",  # where a new model has 0.2
     # Nothing is left with tanh, with forget bias 1 much more than with 0; and only clipping learns.
@@ -96,6 +106,7 @@ def test_an_example_is_a_program_of_its_own(tmp_path: Path) -> None:
         ("bert.py", ["--labels", "99"], "--labels 100 to 7397"),
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
+        ("compare_optimizers.py", ["--seeds", "1"], "--seeds 2 or more"),
         ("dp_sgd.py", ["--epsilons", "0"], "--epsilons above 0"),
         ("explain_a_digit.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),

@@ -25,7 +25,7 @@ def test_no_layer_sums_in_bfloat16_beyond_the_page() -> None:
     firsts = {row.name: row for row in reversed(ROWS)}.values()
     page = written()
     for name, cells in table(firsts).items():
-        for found, said in zip(cells, page[name], strict=True):
+        for found, said in zip(cells, page.get(name, [set()] * 4), strict=True):
             assert found <= said, f"{name} adds up as {found}, of which the page says {said}: python -m tests.sums"
 
 

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+import jax
+
 from backprop_jax.cli.flags import (
     PROGRAM,
     Compare,
@@ -27,7 +29,7 @@ from backprop_jax.cli.refused import Refused
 
 __all__ = ["main"]
 
-EXTRA = ("PIL", "matplotlib", "orbax", "rich", "safetensors", "sklearn", "tomli_w", "tyro")  # what the extra `cli` installs
+EXTRA = ("PIL", "matplotlib", "orbax", "rich", "safetensors", "sklearn", "tomli_w", "tyro")  # what `cli` installs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +102,13 @@ def _run(argv: Sequence[str] | None) -> int:
         return refused.status
     except OSError as error:
         print(f"{PROGRAM}: error: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except jax.errors.JaxRuntimeError as error:
+        from backprop_jax.train.out_of_memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"{PROGRAM}: error: the device is out of memory: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted; files not yet listed as written are not there", file=sys.stderr)

@@ -66,7 +66,8 @@ def _images(run: ImageRun, flags: Evaluate) -> ImageDataset:
                 raise Refused(f"--data {name}: the run is of {run.flags.data}, which need not be looked for")
             dataset = {"digits8x8": data.digits, "mnist5k": data.mnist5k}[name]()
         else:
-            dataset = data.image_folder(name, run.image_shape[:2], run.image_shape[-1], on_skip=lambda path, why: None)
+            height, width, channels = run.image_shape
+            dataset = data.image_folder(name, (height, width), channels, on_skip=lambda path, why: None)
         if dataset.class_names != run.class_names:
             raise ValueError(f"it has the classes {_listed(dataset.class_names)}, the run {_listed(run.class_names)}")
         return dataset if run.statistics is None else data.normalize(dataset, run.statistics)

@@ -15,7 +15,6 @@ from backprop_jax.cli.ranges import check_ranges
 from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.cli.replay_flags import Replay
 from backprop_jax.cli.result_flags import Compare, Evaluate, Predict, Report
-from backprop_jax.cli.run_flags import RunFlags
 from backprop_jax.cli.text_flags import Generate, TrainGPT, TrainText
 
 __all__ = [
@@ -72,7 +71,7 @@ def parse(argv: Sequence[str] | None) -> Flags:
         app.command(name=command)(configure(PositionalRequiredArgs)(kind))
     given = sys.argv[1:] if argv is None else list(argv)
     flags = _in_one_line(lambda: app.cli(prog=PROGRAM, args=given, description=ABOUT))
-    if isinstance(flags, RunFlags):
+    if isinstance(flags, AnyTraining):
         flags = _over_config(flags, given)
     with refusing(ValueError):
         check_ranges(flags, lambda name: f"--{name.replace('_', '-')}")

@@ -30,6 +30,9 @@ STDIN = Path("-")
 MOST = 8192  # tokens that are read to tell what comes next, where the model itself sets no limit
 
 
+_read = jax.jit(read, static_argnums=0)
+
+
 class Answers(NamedTuple):
     """Of one file: numbers about it, and the likeliest answers with their probabilities."""
 
@@ -93,7 +96,8 @@ def _for_images(run: ImageRun, top: int) -> Callable[[bytes], Answers]:
     def answer(content: bytes) -> Answers:
         pixels = read_image(io.BytesIO(content), (size[0], size[1]), channels).astype(np.float32) / 255
         if run.statistics is not None:
-            pixels = (pixels - np.float32(run.statistics.mean)) / np.float32(run.statistics.std)
+            mean, std = (np.array(numbers, np.float32) for numbers in (run.statistics.mean, run.statistics.std))
+            pixels = (pixels - mean) / std
         scores = model(run.params, run.state, pixels[None])[0]
         return Answers({}, [(run.class_names[place], share) for place, share in _likeliest(scores, top)])
 
@@ -109,7 +113,7 @@ def _for_text(run: TextRun, top: int) -> Callable[[bytes], Answers]:
             raise ValueError(f"a text needs two tokens or more, and this has {len(tokens)}")
         bits = bits_of_unit(run.vocabulary, run.unit, run.loss(tokens), tokens)
         model, prompt, _ = prepare(PROGRAM, run.model, run.params, tokens[None, -room:], 1)
-        scores = read(model, run.params, prompt)[0][0]
+        scores = _read(model, run.params, prompt)[0][0]
         likeliest = [(run.vocabulary.decode(np.array([place])), share) for place, share in _likeliest(scores, top)]
         return Answers({"tokens": len(tokens), f"bits a {run.unit}": bits}, likeliest)
 

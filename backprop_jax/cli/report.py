@@ -6,7 +6,6 @@ from backprop_jax.cli.job import make_console, write
 from backprop_jax.cli.refused import refusing
 from backprop_jax.cli.result_flags import Report
 from backprop_jax.cli.run_folder import read_settings
-from backprop_jax.doctor import diagnose, read_run
 from backprop_jax.files.atomic_file import atomic_file
 from backprop_jax.report import run_report
 
@@ -17,7 +16,7 @@ def report(flags: Report) -> int:
     """Write the page. Returns the exit status, 0; raises Refused for what fails."""
     read_settings(flags.run)
     with refusing(OSError, ValueError, ModuleNotFoundError, prefix=f"{flags.run}: "):
-        page = run_report(flags.run, diagnose(*read_run(flags.run)))
+        page = run_report(flags.run)
 
     def save(path: Path) -> None:
         with atomic_file(path) as temporary:

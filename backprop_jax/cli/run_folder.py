@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backprop_jax import data, losses
+from backprop_jax.cli.bits import Unit
 from backprop_jax.cli.config import CONFIG, AnyTraining, read_any_config
 from backprop_jax.cli.image_flags import TrainDigits, TrainImages
 from backprop_jax.cli.refused import Refused, refusing
@@ -19,7 +20,7 @@ from backprop_jax.core import supervised
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import ChannelStatistics
-from backprop_jax.models import LanguageModelLoss
+from backprop_jax.models import LanguageModel, LanguageModelLoss
 from backprop_jax.train import load_model, stream_loss, window_loss
 
 __all__ = ["ImageRun", "TextRun", "load_run", "read_settings"]
@@ -47,13 +48,13 @@ class TextRun(NamedTuple):
     params: PyTree
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """Of the text, which bits are counted for."""
         return "byte" if isinstance(self.flags, TrainGPT) else "character"
 
     def loss(self, tokens: np.ndarray) -> float:
         """Of a token, in nats."""
-        if isinstance(self.flags, TrainGPT):
+        if isinstance(self.model, LanguageModel) and isinstance(self.flags, TrainGPT):
             objective = LanguageModelLoss(self.model, losses.LinearCrossEntropy(len(self.vocabulary)))
             return window_loss(objective, self.params, tokens, self.flags.length)
         return stream_loss(supervised(self.model, losses.CrossEntropy()), self.params, tokens)
@@ -92,7 +93,7 @@ def _classifier(
     flags: TrainDigits | TrainImages, file: Path, model: Layer, names: tuple[str, ...], shape: tuple[int, ...]
 ) -> ImageRun:
     objective = supervised(model, losses.CrossEntropy(label_smoothing=flags.label_smoothing))
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    x = jax.ShapeDtypeStruct((2, *shape), jnp.float32)  # of one alone a batch norm could tell no variance
     params, _ = jax.eval_shape(model.init, jax.random.key(0), x)
     state = jax.jit(lambda key: model.init(key, jnp.zeros(x.shape, x.dtype))[1])(jax.random.key(0))
     statistics, _ = read_notes(file)

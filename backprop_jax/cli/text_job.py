@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from backprop_jax.cli import tables
+from backprop_jax.cli.bits import Unit, bits_of_unit
 from backprop_jax.cli.corpus import Corpus
 from backprop_jax.cli.flags import PROGRAM
 from backprop_jax.cli.job import check_folder, prove, write
@@ -61,7 +62,7 @@ class TextJob:
     texts: TextStream | TextWindows
     stretch: Literal["epoch", "round"]  # the steps after which it is validated
     stretches: int
-    unit: Literal["character", "byte"]  # of the text, which the bits are counted for
+    unit: Unit  # of the text, which the bits are counted for
     held_out: Callable[[PyTree, np.ndarray], float]  # the loss of a token
     describe: Callable[[Console], None] | None = None  # what else is to be said before it runs
 
@@ -71,9 +72,7 @@ class TextJob:
         return self.stretches * self.texts.steps_per_epoch
 
     def bits(self, loss: float, tokens: np.ndarray) -> float:
-        """Bits a unit by the loss, nats a token: what differs between vocabularies is how many tokens there are."""
-        text = self.corpus.vocabulary.decode(tokens)
-        return loss / math.log(2) * len(tokens) / len(text if self.unit == "character" else text.encode())
+        return bits_of_unit(self.corpus.vocabulary, self.unit, loss, tokens)
 
 
 def run(console: Console, job: TextJob) -> int:

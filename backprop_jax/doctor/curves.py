@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_jax.doctor.finding import Finding
-from backprop_jax.doctor.rows import HasLoss, HasLosses
+from backprop_jax.doctor.rows import HasLoss, HasLosses, LayerHealth
+from backprop_jax.doctor.updates import update_ratios
 
 __all__ = ["overfitting", "underfitting"]
 
@@ -15,6 +16,7 @@ OVER = 0.05
 PASSED_OVER = 0.025  # of the fall
 UNDER = 0.5
 LEVEL = 0.05  # how much the loss still falls in a third of the epochs
+MOVES = 0.25  # of the largest updates
 ALIKE = 0.1  # how far validation is above training
 
 
@@ -43,8 +45,16 @@ def overfitting(history: Sequence[HasLosses], steps: Sequence[HasLoss] = ()) -> 
     )
 
 
-def underfitting(history: Sequence[HasLosses], steps: Sequence[HasLoss]) -> Finding | None:
-    """A loss that has come to rest near that of a model which knows nothing, on held-out data as in training."""
+def underfitting(
+    history: Sequence[HasLosses], steps: Sequence[HasLoss], health: Sequence[LayerHealth] = ()
+) -> Finding | None:
+    """A loss that has come to rest near that of a model which knows nothing, on held-out data as in training.
+
+    Epochs with updates far below the largest are left out, if that is known: there it rests as a schedule ends.
+    """
+    ratios = update_ratios(health)
+    least = MOVES * max(ratios.values(), default=0)
+    history = [row for row in history if not health or ratios.get(row.epoch, 0) >= least]
     train, validation = (_smoothed(history, name) for name in ("train_loss", "validation_loss"))
     if len(train) < SMOOTH or not len(steps) or not np.isfinite(train).all():
         return None

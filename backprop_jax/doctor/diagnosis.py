@@ -52,7 +52,7 @@ def diagnose(
         loss_spikes(steps),
         over,
         # What has one of the causes above is no lack of capacity, and a model that is no good is no judge of labels.
-        None if any(causes) else underfitting(history, steps),
+        None if any(causes) else underfitting(history, steps, health),
         None if any(causes) or over else label_noise(suspects),
         data_starvation(steps),
     )

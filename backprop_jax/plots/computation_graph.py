@@ -81,7 +81,7 @@ def _block(layer: Layer, params: PyTree, state: PyTree, x: PyTree) -> Block:
     blocks = tuple(_block(*call) for call in calls)
     name = _named(layer)
     if isinstance(layer, Remat):
-        name = f"{name} saves {_listed(_saved(layer, params, state, x))} alone, the rest is computed again"
+        name = f"{name} saves {_listed(_saved(layer, params, state, x))} alone"
     return Frame(name, Series(blocks, tuple(_wire(own_x) for *_, own_x in calls[1:])))
 
 

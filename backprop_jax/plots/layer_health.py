@@ -58,8 +58,8 @@ def _grid(health: Mapping[str, Any], name: str) -> tuple[list[str], np.ndarray]:
     rows = {layer: row for row, layer in enumerate(layers)}
     grid = np.full((len(layers), len(epochs)), np.nan)
     grid[[rows[str(layer)] for layer in health["layer"]], column] = values
-    known = ~np.isnan(grid).all(1)
-    return [layer for layer, told in zip(layers, known, strict=True) if told], grid[known]
+    known = np.flatnonzero(~np.isnan(grid).all(1))
+    return [layers[row] for row in known], grid[known]
 
 
 def _any(grid: tuple[list[str], np.ndarray]) -> bool:

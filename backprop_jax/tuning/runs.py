@@ -37,7 +37,8 @@ def begin(
         known = ", ".join(hyperparams(optimizer))
         raise ValueError(f"{optimizer!r} has no hyper-parameter {', '.join(sorted(unknown))}; it has {known}")
     values = {name: jnp.asarray([trial[name] for trial in trials], jnp.float32) for name in names}
-    keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+    distinct = list(dict.fromkeys(seeds))  # each compiles a little
+    keys = jnp.stack([jax.random.key(seed) for seed in distinct])[np.array([distinct.index(seed) for seed in seeds])]
 
     @jax.jit
     @partial(jax.vmap, in_axes=(0, 0))

@@ -42,7 +42,7 @@ def ours(task: Task) -> JaxProgram:
 def ours_one_by_one(task: Task) -> JaxProgram:
     from backprop_jax.train import make_step
 
-    objective, optimizer, _ = _runs(task)
+    objective, optimizer, runs = _runs(task)
     step = make_step(objective, optimizer)
 
     def train(training: Any, batches: Any) -> tuple[Any, Any]:
@@ -51,7 +51,7 @@ def ours_one_by_one(task: Task) -> JaxProgram:
             training, loss = step(training, batch)
         return training, loss
 
-    return _in_turn(task, train, step, lambda batches: list(zip(*map(list, batches), strict=True)))
+    return _in_turn(objective, runs, train, step, lambda batches: list(zip(*map(list, batches), strict=True)))
 
 
 def ours_scanned(task: Task) -> JaxProgram:
@@ -60,7 +60,7 @@ def ours_scanned(task: Task) -> JaxProgram:
 
     from backprop_jax.train import make_step
 
-    objective, optimizer, _ = _runs(task)
+    objective, optimizer, runs = _runs(task)
     step = make_step(objective, optimizer)
 
     @partial(jax.jit, donate_argnums=0)
@@ -68,17 +68,16 @@ def ours_scanned(task: Task) -> JaxProgram:
         training, losses = lax.scan(step, training, batches)
         return training, losses[-1]
 
-    return _in_turn(task, train, step, lambda batches: batches)
+    return _in_turn(objective, runs, train, step, lambda batches: batches)
 
 
-def _in_turn(task: Task, train: Callable, step: Callable, prepared: Callable) -> JaxProgram:
+def _in_turn(objective: Any, runs: Any, train: Callable, step: Callable, prepared: Callable) -> JaxProgram:
     """`train` for each of the models, on batches that are prepared once for all; not jitted as a whole."""
     import jax
     import jax.numpy as jnp
 
-    objective, _, runs = _runs(task)
     arrays = jax.tree.map(np.asarray, runs)  # of which a part is taken without compiling
-    each = [jax.tree.map(lambda leaf, own=own: leaf[own], arrays) for own in range(int(task.variant))]
+    each = [jax.tree.map(lambda leaf, own=own: leaf[own], arrays) for own in range(len(jax.tree.leaves(arrays)[0]))]
 
     def all_of_them(runs: Any, batches: Any) -> tuple[Any, Any]:
         given = prepared(batches)
@@ -138,7 +137,7 @@ WORKLOAD = Workload(
     title=f"{MODELS} MLPs, {STEPS} steps each, Adam, float32",
     cases={
         f"{'-'.join(map(str, widths))}, batch {batch}": partial(make_task, widths, batch)
-        for widths, batch in (((64, 32, 10), 32), ((64, 128, 10), 32), ((784, 256, 10), 128))
+        for widths, batch in (((64, 32, 10), 32), ((64, 128, 10), 32), ((784, 64, 10), 64))
     },
     builders={builder.__name__: builder for builder in (ours, ours_one_by_one, ours_scanned)},
     counts_arguments=True,

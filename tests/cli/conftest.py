@@ -34,4 +34,4 @@ def fox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def text_run(fox: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = ["--width", "16", "--embedding-width", "4", "--steps", "8", "--batch-size", "4"]
     out = tmp_path_factory.mktemp("runs") / "text"
-    return made(out, "text", "--data", str(fox), *sizes, "--learning-rate", "0.05", "--epochs", "2")
+    return made(out, "text", "--data", str(fox), *sizes, "--learning-rate", "0.05", "--epochs", "2", "--log")

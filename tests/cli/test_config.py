@@ -110,7 +110,7 @@ def test_resuming_takes_the_settings_of_the_run(tmp_path: Path) -> None:
     )
     with pytest.raises(Refused, match=f"--resume: --width 9 is not that of the run in {tmp_path}, 8"):
         parse([*resume, "--width", "9"])
-    with pytest.raises(Refused, match="--resume: .* is of train digits, not of train gpt"):
+    with pytest.raises(Refused, match=r"--resume: .* is of train digits, not of train gpt"):
         parse(["train", "gpt", *resume[2:]])
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_jax.cli.flags import Generate, TrainDigits, TrainGPT, TrainImages, TrainText, parse
+from backprop_jax.cli.flags import Evaluate, Generate, Predict, TrainDigits, TrainGPT, TrainImages, TrainText, parse
 from backprop_jax.cli.refused import Refused
 
 
@@ -37,6 +37,18 @@ def test_flags_of_gpt_arrive() -> None:
     assert parse(["train", "gpt"]) == TrainGPT()
 
 
+def test_flags_of_results_arrive() -> None:
+    assert parse(["evaluate", "runs/a", "--json"]) == Evaluate(Path("runs/a"), json=True)
+    arguments = ["predict", "runs/a", "a.png", "-", "--top", "2"]
+    assert parse(arguments) == Predict(Path("runs/a"), (Path("a.png"), Path("-")), top=2)
+
+
+def test_the_exit_statuses_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    assert "130 after Ctrl-C and 143 after SIGTERM" in " ".join(capsys.readouterr().out.split())
+
+
 def test_flags_of_generate_arrive() -> None:
     arguments = ["generate", "--model", "runs/text", "--prompt", "It was a", "--length", "9", "--temperature", "1e-1"]
     assert parse(arguments) == Generate(Path("runs/text"), "It was a", length=9, temperature=0.1)
@@ -66,7 +78,7 @@ def test_help_explains_every_flag(job: str, flags: type, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Missing subcommand: Expected one of {train, generate, explain, replay}."),
+        ("", "Missing subcommand: Expected one of {train, generate, evaluate, predict, report, compare, "),
         ("train", "Missing subcommand: Expected one of {digits, images, text, gpt}."),
         ("trian digits", "Unrecognized options: trian"),
         ("train digits --widht 3", "Unrecognized options: --widht, 3"),

@@ -3,7 +3,7 @@
 import pytest
 
 from backprop_jax.doctor.curves import overfitting, underfitting
-from tests.doctor.tables import history, steps
+from tests.doctor.tables import health, history, steps
 
 FALLING = [1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2]
 
@@ -45,3 +45,13 @@ def test_what_still_falls_or_is_worse_on_held_out_data_is_no_underfitting() -> N
     assert underfitting(history(level, [1.2] * 9), steps([1.5])) is None
     assert underfitting(history(level, level), []) is None  # of which the beginning is not known
     assert underfitting([], steps([1.5])) is None
+
+
+@pytest.mark.parametrize(("last", "is_sick"), [(0.24, False), (0.26, True)])
+def test_a_loss_that_rests_as_a_schedule_ends_is_no_underfitting(last: float, is_sick: bool) -> None:
+    falling = [1.4, 1.3, 1.2, 1.1, *[1.0] * 5]
+    updates = [1.0] * 4 + [last] * 5
+    told = [
+        row for epoch, size in enumerate(updates, 1) for row in health({"weight": 1.0, "update": size}, epoch=epoch)
+    ]
+    assert (underfitting(history(falling, falling), steps([1.5]), told) is not None) == is_sick

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backprop_jax.doctor.losses import falls_slowly, loss_spikes, rises_above_start, rises_again
-from tests.doctor.tables import NAN, steps
+from tests.doctor.tables import NAN, history, steps
 
 RULES = loss_spikes, rises_above_start, rises_again, falls_slowly
 

@@ -25,7 +25,8 @@ def test_a_chain_tells_shapes_parameters_and_what_is_saved() -> None:
     texts = _texts(bp.chain(bp.Dense(3), bp.Tanh(), bp.LayerNorm()), jnp.zeros((4, 5)))
     assert texts[3:] == [
         "float32[4, 5]", "Dense(features=3)", "b [3], w [5, 3]", "saves x", "float32[4, 3]", "Tanh()", "saves y",
-        "float32[4, 3]", "LayerNorm()", "scale [3], shift [3]", "saves x, float32[4, 1], float32[4, 1]", "float32[4, 3]",
+        "float32[4, 3]", "LayerNorm()", "scale [3], shift [3]", "saves x, float32[4, 1], float32[4, 1]",
+        "float32[4, 3]",
     ]  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_skips_branches_and_frames() -> None:
     assert _arrows(fan, jnp.zeros((4, 5))) == {BLUE: 7, ORANGE: 7}
     assert "Concatenate()" in _texts(fan, jnp.zeros((4, 5)))
     texts = _texts(bp.scan(bp.remat(bp.Dense(5)), 3), jnp.zeros((4, 5)))
-    assert "Scan(depth=3)" in texts and "Remat() saves x alone, the rest is computed again" in texts
+    assert "Scan(depth=3)" in texts and "Remat() saves x alone" in texts
 
 
 def test_an_objective_and_a_model_that_is_no_chain() -> None:
