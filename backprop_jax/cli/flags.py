@@ -5,6 +5,7 @@ import io
 import itertools
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from backprop_jax.cli.config import TRAININGS, AnyTraining, find_config, read_config, require_same_settings
@@ -88,6 +89,8 @@ def _over_config(flags: AnyTraining, given: list[str]) -> AnyTraining:
     flag = "--resume" if flags.config is None else "--config"
     with refusing(OSError, prefix=f"{flag} {path}: "), refusing(ValueError, prefix=f"{flag}: "):
         default = read_config(path, type(flags))
+    if flags.config is None:  # the run may have been moved or copied
+        default = replace(default, out=flags.out)
     flags = _in_one_line(lambda: tyro.cli(type(flags), args=given[2:], default=default))  # behind train <kind>
     with refusing(OSError, ValueError, prefix="--resume: "):
         require_same_settings(flags)

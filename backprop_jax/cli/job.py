@@ -108,7 +108,7 @@ def run(console: Console, job: Job) -> Fit | None:
     console.print(f"\nTraining, {steps:,} steps (Ctrl-C stops it and keeps what is learned):")
     watched = dataset.validation.x[:WATCHED], dataset.validation.y[:WATCHED]
     with (
-        recording(PROGRAM, flags, objective, job.optimizer, watched, steps) as record,
+        recording(PROGRAM, flags, objective, job.optimizer, watched) as record,
         show_progress(console, steps) as (on_epoch, on_progress),
     ):
         trained = fit(

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from backprop_jax.cli.config import CONFIG, AnyTraining, save_config
@@ -16,7 +17,8 @@ from backprop_jax.train.step import GradientTransform
 
 __all__ = ["Recording", "recording"]
 
-CHECKPOINTS, STEPS, HEALTH, EVENTS = "checkpoints", "steps.csv", "health.csv", "events"
+CHECKPOINTS, EVENTS = "checkpoints", "events"
+HISTORY, STEPS, HEALTH = "history.csv", "steps.csv", "health.csv"
 REPLAY = "replay.safetensors"  # the step that went wrong
 ERRORS = OSError, ModuleNotFoundError, FloatingPointError, MemoryError, OtherTraining
 
@@ -31,13 +33,13 @@ class Recording(NamedTuple):
 
 @contextmanager
 def recording(
-    program: str, flags: AnyTraining, objective: Layer, optimizer: GradientTransform, batch: PyTree, steps: int
+    program: str, flags: AnyTraining, objective: Layer, optimizer: GradientTransform, batch: PyTree
 ) -> Iterator[Recording]:
-    """Settings, checkpoints and logs in the folder of the run, of `steps` in all. The health of the layers is told by
+    """Settings, checkpoints and logs in the folder of the run. The health of the layers is told by
     `batch`. What they raise, or the training does, is Refused.
 
-    Checkpoints of an earlier run are removed if that one ended. Those of one that did not are weeks of somebody's work,
-    perhaps: Refused is raised without --resume.
+    Checkpoints of an earlier run are removed if that one ended, and its logs. Those of one that did not are weeks of
+    somebody's work, perhaps: Refused is raised without --resume. A log that cannot be written is warned of.
     """
     folder = flags.out / CHECKPOINTS
     with ExitStack() as stack:
@@ -45,24 +47,56 @@ def recording(
         stack.enter_context(refusing(*ERRORS, status=1))
         checkpoints = Checkpoints(folder)
         stack.callback(_close, checkpoints)
-        if not flags.resume and checkpoints.steps:
-            if checkpoints.steps[-1] < steps:
+        if not flags.resume:
+            if not _ended(checkpoints):
                 raise Refused(
                     f"--out {flags.out} holds a training that stopped at step {checkpoints.steps[-1]:,}: --resume goes "
                     f"on with it; or choose another folder, or remove {folder}"
                 )
             checkpoints.discard_after(-1)
+            for name in (HISTORY, STEPS, HEALTH):
+                (flags.out / name).unlink(missing_ok=True)
         save_config(flags.out / CONFIG, flags)
         on_epoch, on_progress = [], []
         if "csv" in flags.log:
-            on_progress.append(log_steps(flags.out / STEPS))
-            on_epoch.append(record_health(flags.out / HEALTH, objective, optimizer, batch))
+            on_progress.append(_or_warn(flags.out / STEPS, log_steps(flags.out / STEPS)))
+            health = record_health(flags.out / HEALTH, objective, optimizer, batch)
+            on_epoch.append(_or_warn(flags.out / HEALTH, health))
         if "tensorboard" in flags.log:
             tell_epoch, tell_progress = stack.enter_context(log_tensorboard(flags.out / EVENTS))
             on_epoch.append(tell_epoch)
             on_progress.append(tell_progress)
         options = {"checkpoints": checkpoints, "resume": flags.resume, "replay": flags.out / REPLAY}
         yield Recording(options, each(*on_epoch), each(*on_progress))
+
+
+def _ended(checkpoints: Checkpoints) -> bool:
+    """Whether the training of these came to its end, or there is none."""
+    if not checkpoints.steps:
+        return True
+    try:
+        facts = checkpoints.facts(checkpoints.steps[-1])
+    except OSError:
+        return False
+    return facts["epoch"] > facts["epochs"]
+
+
+def _or_warn(path: Path, log: Callable[..., None]) -> Callable[..., None]:
+    """The same log, that for want of room on the disk does not end the training; it is warned of once."""
+    failed = False
+
+    def write(*report: Any) -> None:
+        nonlocal failed
+        if failed:
+            return
+        try:
+            log(*report)
+        except OSError as error:
+            failed = True
+            told = f"{path} cannot be written any more: {error.strerror or error}; the training goes on"
+            warnings.warn(told, RuntimeWarning, stacklevel=2)
+
+    return write
 
 
 def _close(checkpoints: Checkpoints) -> None:
@@ -77,6 +111,12 @@ def _close(checkpoints: Checkpoints) -> None:
 def _warnings(program: str) -> Iterator[None]:
     """A warning is a line, as an error is. What orbax writes to the terminal beside what it raises is left out."""
     logging.getLogger("absl").setLevel(logging.CRITICAL)
+    unraisable = sys.unraisablehook
+
+    def ignore(told: Any) -> None:
+        if "Event loop is closed" not in str(told.exc_value):  # of a checkpoint that failed, when it is collected
+            unraisable(told)
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", RuntimeWarning)
         plain = warnings.showwarning
@@ -87,5 +127,8 @@ def _warnings(program: str) -> Iterator[None]:
             else:
                 plain(message, category, *place, **more)
 
-        warnings.showwarning = show
-        yield
+        warnings.showwarning, sys.unraisablehook = show, ignore
+        try:
+            yield
+        finally:
+            sys.unraisablehook = unraisable

@@ -1,5 +1,6 @@
 """A run that is over: its settings, and the network with what it has learned."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from backprop_jax.cli.bits import Unit
 from backprop_jax.cli.config import CONFIG, AnyTraining, read_any_config
 from backprop_jax.cli.image_flags import TrainDigits, TrainImages
 from backprop_jax.cli.refused import Refused, refusing
+from backprop_jax.cli.run_flags import HERE
 from backprop_jax.cli.text_flags import TrainGPT, TrainText
 from backprop_jax.cli.text_model import FILE, AnyVocabulary, load_writer
 from backprop_jax.cli.train_digits import build_classifier
@@ -20,6 +22,7 @@ from backprop_jax.core import supervised
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.core.objective import Supervised
 from backprop_jax.data import ChannelStatistics
+from backprop_jax.files.tensors import read_metadata
 from backprop_jax.models import LanguageModel, LanguageModelLoss
 from backprop_jax.train import load_model, stream_loss, window_loss
 
@@ -66,6 +69,7 @@ def load_run(folder: Path) -> ImageRun | TextRun:
     if not file.exists():
         raise Refused(f"{folder} has no {FILE}: its training has not come so far; train with --resume goes on with it")
     with refusing(OSError, ValueError, ModuleNotFoundError):
+        _require_same_run(folder, flags)
         if isinstance(flags, TrainText | TrainGPT):
             return TextRun(flags, file, *load_writer(file))
         if isinstance(flags, TrainDigits):
@@ -77,6 +81,16 @@ def load_run(folder: Path) -> ImageRun | TextRun:
         size = IMAGE_SIZE if flags.image_size is None else flags.image_size
         shape = (28, 28, 1) if flags.data == "mnist5k" else (size, size, 3)
         return _classifier(flags, file, MODELS[flags.model](len(names)), names, shape)
+
+
+def _require_same_run(folder: Path, flags: AnyTraining) -> None:
+    """ValueError if the parameters are those of an earlier run in the folder, and this one left none yet."""
+    notes = read_metadata(folder / FILE)
+    for name, value in asdict(flags).items():
+        if name not in (*HERE, "data", "vocabulary") and notes.get(name, str(value)) != str(value):
+            raise ValueError(
+                f"{folder / FILE} is of another run than {CONFIG} beside it, with {name} {notes[name]} and not {value}"
+            )
 
 
 def read_settings(folder: Path) -> AnyTraining:

@@ -160,7 +160,7 @@ def _train(console: Console, job: TextJob, training: Training, batch: tuple) -> 
     console.print(f"\nTraining, {job.steps:,} steps (Ctrl-C stops it and keeps what is learned):")
     words = {"unit": "tokens", "stretch": job.stretch}
     with (
-        recording(PROGRAM, flags, job.objective, job.optimizer, batch, job.steps) as record,
+        recording(PROGRAM, flags, job.objective, job.optimizer, batch) as record,
         show_progress(console, job.steps, line=line, score=score, **words) as (show, look),
     ):
         trained = fit(

@@ -3,7 +3,8 @@
 import atexit
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import jax
@@ -43,8 +44,15 @@ def _prefetched(
 ) -> Generator[PyTree, None, None]:
     ready: queue.Queue[_Outcome] = queue.Queue(size)
     stop = threading.Event()
+    # What `with jax.enable_x64(True)` and `with jax.default_device(...)` say is said to one thread alone.
+    said = _settings_here()
+
+    def load() -> None:
+        with said():
+            _load(batches, ready, stop, sharding)
+
     # A daemon, so that a program which forgets the iterator ends all the same.
-    loader = threading.Thread(target=_load, args=(batches, ready, stop, sharding), name="prefetch", daemon=True)
+    loader = threading.Thread(target=load, name="prefetch", daemon=True)
 
     def end() -> None:
         stop.set()
@@ -61,6 +69,19 @@ def _prefetched(
     finally:
         atexit.unregister(end)
         end()
+
+
+def _settings_here() -> Callable[[], ExitStack]:
+    """The precision and the device of this thread, to be entered in another."""
+    wide, device = jax.config.jax_enable_x64, jax.config.jax_default_device  # type: ignore[attr-defined]
+
+    def enter() -> ExitStack:
+        stack = ExitStack()
+        stack.enter_context(jax.enable_x64(wide))
+        stack.enter_context(jax.default_device(device))
+        return stack
+
+    return enter
 
 
 def _load(

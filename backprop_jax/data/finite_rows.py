@@ -1,5 +1,6 @@
 """Rows of numbers in which there is one that is none."""
 
+import jax.numpy as jnp
 import numpy as np
 
 __all__ = ["first_not_finite"]
@@ -7,7 +8,7 @@ __all__ = ["first_not_finite"]
 
 def first_not_finite(rows: np.ndarray) -> tuple[int, float] | None:
     """The first row that holds NaN or infinity, and which of them; None if there is no such row."""
-    if not np.issubdtype(rows.dtype, np.inexact):
+    if not jnp.issubdtype(rows.dtype, jnp.inexact):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(rows.sum()):  # which no row like that leaves finite, and which takes no memory

@@ -131,12 +131,14 @@ def _stack(examples: list[Any], numbers: list[int]) -> Batch:
         if form != structure:
             raise ValueError(f"example {number} is of the form {form}, and {numbers[0]} beside it {structure}")
         for column, leaf in zip(columns, others, strict=True):
-            if np.shape(leaf) != column[0].shape:
+            array = np.asarray(leaf)
+            if (array.dtype, array.shape) != (column[0].dtype, column[0].shape):
                 raise ValueError(
-                    f"example {number} has an array of shape {list(np.shape(leaf))}, where example {numbers[0]} beside "
-                    f"it has {list(column[0].shape)}: examples of one batch have the same shapes; map may make them so"
+                    f"example {number} has {array.dtype} of shape {list(array.shape)}, where example {numbers[0]} "
+                    f"beside it has {column[0].dtype} of shape {list(column[0].shape)}: examples of one batch are alike; map "
+                    "may make them so"
                 )
-            column.append(np.asarray(leaf))
+            column.append(array)
     stacked = [np.stack(column) for column in columns]
     for array in stacked:
         if found := first_not_finite(array):

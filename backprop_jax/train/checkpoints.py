@@ -118,7 +118,7 @@ class Checkpoints:
         # One copy on the host, of which the checksums are told and from which is written.
         host = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.array(leaf), _arrays(training))
         score = None if score is None or math.isnan(score) else float(score)
-        told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(host)})
+        told = json.dumps({"facts": dict(facts or {}), "score": score, "checksums": _checksums(host)}, default=float)
         item = self._args.Composite(
             training=self._args.StandardSave(_filled(host)),
             facts=self._args.JsonSave({"told": told, "checksum": zlib.crc32(told.encode())}),
@@ -137,7 +137,7 @@ class Checkpoints:
         Raises:   OtherTraining if the checkpoint is of another model or optimizer, naming the leaves that differ;
                   OSError if there are checkpoints and none can be read, or not the one asked for.
         """
-        self._wait()
+        self.wait()
         damaged: dict[int, str] = {}
         for candidate in reversed(self.steps) if step is None else [step]:
             try:
@@ -155,10 +155,20 @@ class Checkpoints:
 
     def discard_after(self, step: int) -> None:
         """Remove the checkpoints of later steps: a training that goes on from `step` will make them anew."""
-        self._wait()
+        self.wait()
         for later in self.steps:
             if later > step:
                 self._manager.delete(later)
+
+    def facts(self, step: int) -> dict[str, Any]:
+        """Those given to `save`, without the arrays.
+
+        Raises:   OSError if they cannot be read.
+        """
+        try:
+            return self._told(step)["facts"]
+        except Exception as error:  # whatever orbax and the libraries below it make of a damaged file
+            raise OSError(f"the checkpoint of step {step} in {self.folder} is damaged: {_reason(error)}") from error
 
     def close(self) -> None:
         """Wait until all is written.
@@ -168,7 +178,11 @@ class Checkpoints:
         with self._as_os_error():
             self._manager.close()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Until what `save` began is written.
+
+        Raises:   OSError if it could not be; the next `save` begins as if it had not been tried.
+        """
         with self._as_os_error():
             self._manager.wait_until_finished()
 
@@ -178,6 +192,7 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
+            self._manager.reload()  # it believes to have what it began to write
             raise OSError(f"a checkpoint in {self.folder} could not be written: {_reason(error)}") from error
 
     def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:

@@ -80,4 +80,6 @@ class Labelled:
 
     def identity(self) -> dict[str, Any]:
         told = {"batch_size": self.batch_size, "seed": self.seed}
-        return told | {"train x": fingerprint(self.train.x), "train y": fingerprint(self.train.y)}
+        parts = {"train": self.train, "validation": self.validation}
+        arrays = {f"{name} {axis}": getattr(part, axis) for name, part in parts.items() for axis in "xy"}
+        return told | {name: fingerprint(array) for name, array in arrays.items()}

@@ -103,7 +103,8 @@ class LoadedData:
         )
 
     def identity(self) -> dict[str, Any]:
-        return {"batch_size": self.batch_size, "seed": self.seed, "train": _identity(self.train)}
+        parts = {"train": _identity(self.train), "validation": _identity(self.validation)}
+        return {"batch_size": self.batch_size, "seed": self.seed} | parts
 
     def _held_out(self) -> Iterator[PyTree]:
         read = ordered_batches(self.validation, self.batch_size, workers=self.workers, map=self.map)

@@ -1,5 +1,6 @@
 """Where a training is: what a checkpoint holds beside the arrays, so that it goes on as if it had not stopped."""
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -46,11 +47,11 @@ class Position:
         self.history.append(row)
         self.epoch, self.sums = self.epoch + 1, Sums()
 
-    def facts(self, data: TrainingData) -> dict[str, Any]:
-        """All of it, and of which data, as JSON can hold it."""
+    def facts(self, data: TrainingData, epochs: int) -> dict[str, Any]:
+        """All of it, of which data, and of how many epochs, as JSON can hold it."""
         history = [row._asdict() for row in self.history]
         sums = asdict(self.sums)
-        return {"epoch": self.epoch, "sums": sums, "history": history, "data": data.identity()}
+        return {"epoch": self.epoch, "epochs": epochs, "sums": sums, "history": history, "data": data.identity()}
 
 
 def resumed(checkpoints: Checkpoints, training: Training, data: TrainingData) -> tuple[Position, Training]:
@@ -63,7 +64,7 @@ def resumed(checkpoints: Checkpoints, training: Training, data: TrainingData) ->
     restored = checkpoints.restore(training)
     if restored is None:
         return Position(), training
-    facts, now = restored.facts, data.identity()
+    facts, now = restored.facts, json.loads(json.dumps(data.identity()))
     differing = [
         f"{name} is {now.get(name)}, and was {facts['data'].get(name)}"
         for name in {**facts["data"], **now}

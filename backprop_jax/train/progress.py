@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["show_progress"]
 
+STARVED = 0.1  # of the time
+
 Reporters = tuple[Callable[[Any, Training], None], Callable[[Progress], None]]
 
 
@@ -41,8 +43,8 @@ def show_progress(
     """The callbacks `(on_epoch, on_progress)` for `fit`: a live bar on a terminal, one plain line an epoch elsewhere.
 
     `steps` is the number of steps of the whole training, `unit` what it counts the speed in, and `stretch` what an
-    epoch is called. For another history than
-    that of `fit`, `line` says what an epoch reached, and `score`, in six characters or less, how well it did.
+    epoch is called. For another history than that of `Labelled`, `line` says what an epoch reached, and `score`, in six
+    characters or less, how well it did. Where data is waited for in a tenth of the time or more, the bar says so.
     """
     if not console.is_terminal:
         yield (lambda epoch, training: console.print(line(epoch))), (lambda progress: None)
@@ -57,11 +59,11 @@ def show_progress(
         BarColumn(bar_width=10),
         TextColumn("loss {task.fields[loss]}"),
         TextColumn("validation {task.fields[score]:>6}"),
-        TextColumn(f"{{task.fields[speed]:>7}} {unit}/s"),
+        TextColumn(f"{{task.fields[speed]:>7}} {unit}/s{{task.fields[waiting]}}"),
         TimeRemainingColumn(compact=True),
     )
     with Bar(*columns, console=console) as bar:
-        task = bar.add_task("train", total=steps, epoch="-", loss="-.---", score="-", speed="-")
+        task = bar.add_task("train", total=steps, epoch="-", loss="-.---", score="-", speed="-", waiting="")
 
         def on_progress(progress: Progress) -> None:
             bar.update(
@@ -70,6 +72,7 @@ def show_progress(
                 epoch=f"{progress.epoch}/{progress.epochs}",
                 loss=f"{progress.loss:.3f}",
                 speed=f"{progress.items_per_second:,.0f}",
+                waiting=f", {progress.waiting:.0%} waiting for data" if progress.waiting >= STARVED else "",
             )
 
         def on_epoch(epoch: Any, training: Training) -> None:

@@ -71,7 +71,7 @@ class Speed:
             self.steps_to_look = min(max(int(1 / seconds), 1), LOOK_EVERY)
 
     def items_per_second(self) -> float:
-        return (self._steps - self._uncounted) * self._items_per_step / (time.perf_counter() - self._start)
+        return max(self._steps - self._uncounted, 0) * self._items_per_step / (time.perf_counter() - self._start)
 
     def waiting(self) -> float:
         """The fraction of the time since the last question."""

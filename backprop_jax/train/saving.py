@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -34,8 +35,8 @@ class Saving:
     not waits in the host's memory for the next that is.
     """
 
-    def __init__(self, checkpoints: Checkpoints, data: TrainingData, position: Position) -> None:
-        self._checkpoints, self._data = checkpoints, data
+    def __init__(self, checkpoints: Checkpoints, data: TrainingData, position: Position, epochs: int) -> None:
+        self._checkpoints, self._data, self._epochs = checkpoints, data, epochs
         self._best = min(map(_score, position.history), default=math.inf)
         self._last, self._cost = time.monotonic(), 0.0  # when one was written, and the seconds that it took
         self._unsaved: _Unsaved | None = None
@@ -51,23 +52,27 @@ class Saving:
             self.now(position, training)
         elif score < self._best:
             host = jax.tree.map(lambda leaf: jnp.copy(leaf) if is_key(leaf) else jax.device_get(leaf), training)
-            self._unsaved = _Unsaved(position.step, host, position.facts(self._data), score)
+            self._unsaved = _Unsaved(position.step, host, position.facts(self._data, self._epochs), score)
         self._best = min(score, self._best)
 
     def now(self, position: Position, training: Training) -> None:
         """Write the training, and before it the best that is not yet written. What could not be is warned of."""
         begin = time.monotonic()
+        self._try(self._checkpoints.wait)  # what went wrong with the one before must not keep this one from its place
         score = _score(position.history[-1]) if position.is_between_epochs else math.inf
         waiting = [] if self._unsaved is None or self._unsaved.step == position.step else [self._unsaved]
-        for unsaved in (*waiting, _Unsaved(position.step, training, position.facts(self._data), score)):
+        for unsaved in (*waiting, _Unsaved(position.step, training, position.facts(self._data, self._epochs), score)):
             if unsaved.step not in self._checkpoints.steps:
                 step, tree, facts, score = unsaved
-                try:
-                    self._checkpoints.save(step, tree, facts, score if math.isfinite(score) else None)
-                except OSError as error:
-                    warnings.warn(f"{error}; the training goes on", RuntimeWarning, stacklevel=3)
+                self._try(self._checkpoints.save, step, tree, facts, score if math.isfinite(score) else None)
         self._unsaved, self._last = None, time.monotonic()
         self._cost = self._last - begin
+
+    def _try(self, write: Callable[..., None], *given: Any) -> None:
+        try:
+            write(*given)
+        except OSError as error:
+            warnings.warn(f"{error}; the training goes on", RuntimeWarning, stacklevel=4)
 
 
 def _score(row: Any) -> float:

@@ -20,7 +20,8 @@ def log_steps(path: str | os.PathLike) -> Callable[[Progress], None]:
     What it is told it writes at once. In a file that is there already the rows before its first step stay, so that a
     resumed training makes the file that it would have made had it never stopped, but for its speeds.
 
-    Raises:   OSError if the file cannot be written; ValueError, at the first report, if it is another table.
+    Raises:   OSError if the file cannot be written; ValueError, at the first report of a resumed training, if it is
+              another table.
     """
     path, begun = Path(path), False
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 from backprop_jax.train.records import Progress
@@ -48,7 +49,7 @@ def log_tensorboard(folder: str | os.PathLike) -> Iterator[Reporters]:
     def on_epoch(row: Any, training: Training) -> None:
         log = open_from(row.step)
         for name, value in row._asdict().items():
-            if isinstance(value, float):
+            if isinstance(value, Real):
                 log.add_scalar(f"epoch/{name}", value, row.step)
         log.flush()
 

@@ -90,7 +90,7 @@ class TextStream:
 
     def identity(self) -> dict[str, Any]:
         told = {"batch_size": self.batch_size, "length": self.length, "seed": self.seed}
-        return told | {"train": fingerprint(self.train)}
+        return told | {"train": fingerprint(self.train), "validation": fingerprint(self.validation)}
 
     def _first(self) -> tuple[np.ndarray, np.ndarray]:
         return next(stream_batches(self.train, self.batch_size, self.length))

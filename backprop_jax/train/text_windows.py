@@ -74,4 +74,5 @@ class TextWindows:
 
     def identity(self) -> dict[str, Any]:
         told = {"batch_size": self.batch_size, "length": self.length, "steps_per_epoch": self.steps_per_epoch}
-        return told | {"seed": self.seed, "train": fingerprint(self.train)}
+        texts = {"train": fingerprint(self.train), "validation": fingerprint(self.validation)}
+        return told | {"seed": self.seed} | texts

@@ -52,6 +52,7 @@ def ensemble(
     Raises:   ValueError if there is no seed, one is there twice, no step is taken, or a batch is larger than the data.
     Source:   Lakshminarayanan, Pritzel & Blundell, 2017, arXiv:1612.01474, algorithm 1 without adversarial examples.
     """
+    seeds = tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"an ensemble needs seeds that are all different, not {tuple(seeds)}")
     given = {"steps": steps, "batch_size": batch_size, "on_progress": on_progress}

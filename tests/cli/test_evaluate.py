@@ -104,7 +104,7 @@ def test_what_is_no_run_is_refused_in_one_line(
     shutil.copy(digits_run / params, tmp_path)
     settings = (tmp_path / config).read_text()
     (tmp_path / config).write_text(settings.replace('"linear"', '"mlp"'))
-    assert "does not fit the model: " in refusal(str(tmp_path))
+    assert "is of another run than config.toml beside it, with model linear and not mlp" in refusal(str(tmp_path))
     (tmp_path / config).write_text(settings + "future = 1\n")
     assert "there is no setting future of train digits" in refusal(str(tmp_path))
     assert "the run is of digits8x8" in refusal(str(digits_run), "--data", "mnist5k")

@@ -56,8 +56,8 @@ model = bp.chain(bp.Dense(4), bp.GELU(), bp.LayerNorm(), bp.Dense(3))
 objective = bp.supervised(model, bp.losses.MeanSquaredError(reduction="sum"))
 x, target = np.random.default_rng(0).standard_normal((2, 16, 5)).astype(np.float32), np.ones((16, 3), np.float32)
 x = x[0]
-params, state = objective.init(jax.random.key(0), (x, target))
-(_, _), expected = bp.value_and_grad(objective)(params, state, (x, target))
+params, state = jax.jit(objective.init)(jax.random.key(0), (x, target))
+(_, _), expected = jax.jit(bp.value_and_grad(objective))(params, state, (x, target))
 function = bp.as_jax_function(objective)
 
 def by_rule(params, x, target):
@@ -83,13 +83,13 @@ copy = bp.fan_out(bp.Identity(), bp.Identity())
 model = bp.chain(copy, bp.scan(read, 2), bp.select(0), bp.Dense(5), bp.Tanh(), bp.Dense(5))
 model = bp.reparameterize(bp.tie(model, "5/w", "3/w", jnp.transpose), jnp_sin)
 function = bp.as_jax_function(model)
-params, state = model.init(jax.random.key(0), x)
+params, state = jax.jit(model.init)(jax.random.key(0), x)
 
 def of_parts(params, x):
     return jax.grad(lambda params: (function(params, state, x)[0] ** 2).sum())(params)
 
 sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
-jax.tree.map(assert_close, sharded(params, x), of_parts(params, x))
+jax.tree.map(assert_close, sharded(params, x), jax.jit(of_parts)(params, x))
 # Loops over parts of the batch, whose sums vary over devices as the images do and the weights do not.
 model = bp.chain(
     bp.Conv(4, (3, 3)), bp.ReLU(), bp.Conv(4, (3, 3), strides=2, feature_group_count=2),
@@ -98,7 +98,7 @@ model = bp.chain(
 images = np.random.default_rng(0).standard_normal((16, 4, 4, 2)).astype(np.float32)
 objective = bp.supervised(model, bp.losses.MeanSquaredError(reduction="sum"))
 batch = images, np.ones((16, 4, 4, 4), np.float32)
-params, state = objective.init(jax.random.key(0), batch)
+params, state = jax.jit(objective.init)(jax.random.key(0), batch)
 function = bp.as_jax_function(objective)
 by_rule = lambda params, *batch: bp.value_and_grad(objective)(params, state, batch)[1]
 by_jax_grad = jax.grad(lambda params, *batch: function(params, state, batch)[0])
@@ -113,13 +113,13 @@ lstm, gru, rnn = bp.LSTMCell(3), bp.GRUCell(3), StepByStep(bp.RNNCell(3))
 model = bp.chain(bp.recurrent(lstm), bp.remat_steps(bp.recurrent(gru), 2), bp.recurrent(rnn))
 words = np.random.default_rng(0).standard_normal((16, 3, 2)).astype(np.float32)
 function = bp.as_jax_function(model)
-params, state = model.init(jax.random.key(0), words)
+params, state = jax.jit(model.init)(jax.random.key(0), words)
 sharded = jax.jit(jax.shard_map(of_parts, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
-jax.tree.map(assert_close, sharded(params, words), of_parts(params, words))
+jax.tree.map(assert_close, sharded(params, words), jax.jit(of_parts)(params, words))
 # A start that is learned, and so the same on every device.
 layer = bp.recurrent(bp.GRUCell(3), carry="input")
 function, start = bp.as_jax_function(layer), np.ones(3, np.float32)
-params, state = layer.init(jax.random.key(0), (words, np.zeros((16, 3), np.float32)))
+params, state = jax.jit(layer.init)(jax.random.key(0), (words, np.zeros((16, 3), np.float32)))
 
 def of_start(start, x):
     def loss(start):
@@ -127,7 +127,7 @@ def of_start(start, x):
     return jax.grad(loss)(start)
 
 sharded = jax.jit(jax.shard_map(of_start, mesh=mesh, in_specs=(P(), P("data")), out_specs=P()))
-assert_close(sharded(start, words), of_start(start, words))
+assert_close(sharded(start, words), jax.jit(of_start)(start, words))
 # Loops over tiles of attention and chunks of tokens; a mean divides by the tokens that count on all devices.
 from dataclasses import replace
 
@@ -140,7 +140,7 @@ whole = bp.models.LanguageModelLoss(model, loss)
 parts = replace(whole, loss=replace(loss, reduction="sum"))
 tokens, targets = np.random.default_rng(0).integers(-1, 64, (2, 16, 5), np.int32)
 batch = np.abs(tokens), targets
-params, state = whole.init(jax.random.key(0), batch)
+params, state = jax.jit(whole.init)(jax.random.key(0), batch)
 
 def step(params, *batch):
     count = jax.lax.psum((batch[1] != -1).sum(), "data")

@@ -118,3 +118,11 @@ def test_divided_by_a_sharding() -> None:
 def test_it_prefetches_something(size: int) -> None:
     with pytest.raises(ValueError, match="a whole number of 1 batch or more"):
         prefetch_to_device([], size)
+
+
+def test_the_precision_of_the_caller_is_that_of_the_thread() -> None:
+    with jax.enable_x64(True):
+        (batch,) = prefetch_to_device([np.float64([0.1])])
+        assert batch.dtype == np.float64
+    (batch,) = prefetch_to_device([np.float64([0.1])])
+    assert batch.dtype == np.float32

@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -24,3 +25,8 @@ def test_all_is_finite(rows: np.ndarray) -> None:
 def test_infinities_of_both_signs() -> None:
     row, _ = first_not_finite(np.array([0, np.inf, -np.inf])) or (None, None)
     assert row == 1
+
+
+def test_bfloat16_is_looked_at_too() -> None:
+    found = first_not_finite(np.asarray(jnp.array([[1, 2], [1, jnp.nan]], jnp.bfloat16)))
+    assert found is not None and found[0] == 1

@@ -114,8 +114,12 @@ def test_what_map_raises_is_raised() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ((np.full((2, 3), np.nan), 30), "example 30 holds nan"),
-        ((np.zeros((2, 4)), 30), r"example 30 has an array of shape \[2, 4\], where example 28 beside it has \[2, 3\]"),
+        ((np.full((2, 3), np.nan, np.float32), 30), "example 30 holds nan"),
+        (
+            (np.zeros((2, 4), np.float32), 30),
+            r"example 30 has float32 of shape \[2, 4\], where .* float32 of shape \[2, 3\]",
+        ),
+        ((np.zeros((2, 3)), 30), "example 30 has float64 of shape .*, where example 28 beside it has float32"),
         ((np.zeros((2, 3)), 30, 0), r"example 30 is of the form .*, and 28 beside it"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_score_that_is_no_number_is_none(tmp_path: Path) -> None:
         for step, score in enumerate([1.0, float("nan"), 2.0, 3.0]):
             checkpoints.save(step, training(step), score=score)
         assert checkpoints.best == 0
-        checkpoints._wait()
+        checkpoints.wait()
         assert checkpoints.steps == [0, 3]
 
 
@@ -185,3 +185,32 @@ def test_bad_input_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
     with pytest.raises(ModuleNotFoundError, match=r"backprop-jax\[checkpoints\]"):
         Checkpoints(tmp_path)
+
+
+def test_one_that_failed_does_not_keep_the_next_from_being_written(tmp_path: Path) -> None:
+    """The system refuses large files for a while, as a full disk does."""
+    code = f"""
+import logging, resource, jax, jax.numpy as jnp
+from backprop_jax.train import Checkpoints
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+tree = {{"w": jax.random.normal(jax.random.key(0), (4000,))}}
+checkpoints = Checkpoints({str(tmp_path)!r})
+checkpoints.save(1, tree, {{"epoch": 1}})
+checkpoints.wait()
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
+try:
+    checkpoints.save(2, tree)
+    checkpoints.wait()
+except OSError as error:
+    print("failed" if "could not be written" in str(error) else error, checkpoints.steps, flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+checkpoints.save(3, tree)
+checkpoints.close()
+again = Checkpoints({str(tmp_path)!r})
+print(again.steps, again.facts(1), flush=True)
+import os
+os._exit(0)  # without what orbax says of its abandoned threads
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == ["failed [1]", "[1, 3] {'epoch': 1}"], done.stderr

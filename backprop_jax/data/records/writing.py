@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_jax.core.whole_number import whole_number
 from backprop_jax.data.finite_rows import first_not_finite
-from backprop_jax.data.records.index import Field, Index, shard_path, write_index
+from backprop_jax.data.records.index import INDEX, Field, Index, shard_path, write_index
 from backprop_jax.files.atomic_file import atomic_file
 
 __all__ = ["write_records"]
@@ -39,7 +39,7 @@ def write_records(
     size = whole_number(shard_size, least=1)
     if size is None:
         raise ValueError(f"a shard has 1 example or more, a whole number, not {shard_size!r}")
-    names = tuple(fields)
+    names = () if isinstance(fields, str) else tuple(fields)
     if not names or len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
         raise ValueError(f"fields have names of letters and digits, one each, not {fields!r}")
     examples = iter(examples)
@@ -49,6 +49,8 @@ def write_records(
     forms = _forms(names, _arrays(names, first, 0))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / INDEX).exists() and any(folder.glob("*-00000.npy")):
+        raise FileExistsError(f"{folder} holds a part of records that were not finished: remove it first")
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: records are written into a new folder")
     checked, checksums, count = _checked(forms, chain([first], examples)), [], 0

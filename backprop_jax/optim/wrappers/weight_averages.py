@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -76,7 +77,7 @@ class average_params(Transform):
         averaged = jnp.where(counts, safe_increment(state.averaged), state.averaged)
         # The weight of the newest among decay^0 + decay^1 + ... of all.
         number = jnp.maximum(averaged, 1)
-        share = 1 / number if self.decay is None else (1 - self.decay) / (1 - self.decay**number)
+        share = 1 / number if self.decay is None else _newest_share(self.decay, number)
         share = jnp.where(averaged == 0, 1.0, jnp.where(counts, share, 0.0))
 
         def mixed(old: jax.Array, new: jax.Array) -> jax.Array:
@@ -86,6 +87,13 @@ class average_params(Transform):
 
         average = jax.tree.map(mixed, state.average, apply_updates(params, updates))
         return updates, AverageParamsState(count, averaged, average, inner_state)
+
+
+def _newest_share(decay: jax.typing.ArrayLike, number: jax.Array) -> jax.Array:
+    """(1 - decay) / (1 - decay^number), in which near 1 the power alone would round the difference away."""
+    if isinstance(decay, int | float):
+        return 1.0 + 0 * number if decay == 0 else (1 - decay) / -jnp.expm1(number * math.log(decay))
+    return (1 - decay) / -jnp.expm1(number * jnp.log1p(-(1 - decay)))
 
 
 def averaged_params(state: PyTree, params: PyTree = None) -> PyTree:

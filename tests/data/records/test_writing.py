@@ -63,7 +63,7 @@ def test_what_fails_on_the_way_leaves_no_records(tmp_path: Path) -> None:
     ]
     with pytest.raises(FileNotFoundError, match=r"has no index\.json.*did not come to its end: write them anew"):
         Records(tmp_path / "a")
-    with pytest.raises(FileExistsError, match="is not empty: records are written into a new folder"):
+    with pytest.raises(FileExistsError, match="holds a part of records that were not finished: remove it first"):
         write_records(tmp_path / "a", [GOOD])
 
 

@@ -1,6 +1,5 @@
 """What is given to the transforms of curvature reaches them in `fit` and in a step."""
 
-
 import jax
 import numpy as np
 import pytest

@@ -68,3 +68,11 @@ def test_bad_input_is_refused() -> None:
         optim.averaged_params(optim.adam(0.1).init(START))
     with pytest.raises(ValueError, match="holds 2 averages"):
         optim.averaged_params((optimizer.init(START),) * 2)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9999, 0.999999, 0.99999999])
+def test_the_first_average_is_the_first_parameters_however_near_to_1_the_decay(decay: float) -> None:
+    optimizer = optim.average_params(optim.sgd(1.0), decay=decay)
+    params = jnp.zeros(2)
+    _, state = optimizer.update(-jnp.ones(2), optimizer.init(params), params)
+    np.testing.assert_allclose(optim.averaged_params(state), 1.0, rtol=1e-6)
