@@ -135,8 +135,8 @@ def _stack(examples: list[Any], numbers: list[int]) -> Batch:
             if (array.dtype, array.shape) != (column[0].dtype, column[0].shape):
                 raise ValueError(
                     f"example {number} has {array.dtype} of shape {list(array.shape)}, where example {numbers[0]} "
-                    f"beside it has {column[0].dtype} of shape {list(column[0].shape)}: examples of one batch are alike; map "
-                    "may make them so"
+                    f"beside it has {column[0].dtype} of shape {list(column[0].shape)}: examples of one batch are "
+                    "alike; map may make them so"
                 )
             column.append(array)
     stacked = [np.stack(column) for column in columns]
