@@ -92,8 +92,10 @@ class average_params(Transform):
 def _newest_share(decay: jax.typing.ArrayLike, number: jax.Array) -> jax.Array:
     """(1 - decay) / (1 - decay^number), in which near 1 the power alone would round the difference away."""
     if isinstance(decay, int | float):
-        return 1.0 + 0 * number if decay == 0 else (1 - decay) / -jnp.expm1(number * math.log(decay))
-    return (1 - decay) / -jnp.expm1(number * jnp.log1p(-(1 - decay)))
+        logarithm: Any = math.log(decay) if decay else -math.inf
+    else:
+        logarithm = jnp.log1p(decay - 1)
+    return jnp.asarray((1 - decay) / -jnp.expm1(number * logarithm))
 
 
 def averaged_params(state: PyTree, params: PyTree = None) -> PyTree:
