@@ -34,11 +34,10 @@ model = bp.chain(
     pool=bp.GlobalAvgPool(),
     readout=bp.Dense(digits.classes),
 )
-objective = bp.supervised(model, bp.losses.CrossEntropy())
-optimizer = optim.adam(5e-3)
+objective, optimizer = bp.supervised(model, bp.losses.CrossEntropy()), optim.adam(5e-3)
 training = train.start(objective, optimizer, jax.random.key(0), (digits.train.x[:2], digits.train.y[:2]))
-data = train.Labelled(digits.train, digits.validation, batch_size=64)
-trained = train.fit(objective, optimizer, training, data, epochs=flags.epochs)
+labelled = train.Labelled(digits.train, digits.validation, batch_size=64)
+trained = train.fit(objective, optimizer, training, labelled, epochs=flags.epochs)
 params, state, _ = trained.training
 result = train.evaluate(objective, params, state, digits.test)
 named, right = result.scores.argmax(-1), result.scores.argmax(-1) == digits.test.y

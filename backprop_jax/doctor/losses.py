@@ -71,7 +71,7 @@ def rises_above_start(steps: Sequence[HasLoss]) -> Finding | None:
         return None
     losses = _finite_or_infinite(steps)
     # Those of a model that was trained before may be as uneven from the first on.
-    usual = max(np.median(losses[:3]), np.quantile(losses, 0.75))
+    usual = max(np.median(losses[:3]), np.quantile(_finite(losses), 0.75))
     figure = float(_medians(losses).max() / usual) if 0 < usual < math.inf else math.nan
     if not figure > ABOVE:
         return None
@@ -87,9 +87,11 @@ def rises_again(steps: Sequence[HasLoss]) -> Finding | None:
     end = np.array_split(losses, STRETCHES)[-1]
     first, last = np.median(losses[:3]), np.median(end)
     lowest = _medians(losses).min()
+    if not math.isfinite(lowest) or not math.isfinite(first):
+        return None
     # Of a model that was trained before, the loss may not fall at all; what differs is the batches.
     figure = float((last - lowest) / max(first - lowest, 0.1 * abs(first), 1e-12))
-    low, high = np.quantile(end, (0.25, 0.75))
+    low, high = np.quantile(_finite(end), (0.25, 0.75))
     if not figure > AGAIN or last - lowest < DIFFERENT * (high - low):
         return None
     measure = "the rise of the loss at the end above its lowest, over its fall"
@@ -136,3 +138,9 @@ def _stretches(steps: Sequence[HasLoss]) -> list[float]:
     if len(steps) < FEWEST:
         return []
     return [float(np.median(part)) for part in np.array_split(_finite_or_infinite(steps), STRETCHES)]
+
+
+def _finite(losses: np.ndarray) -> np.ndarray:
+    """Those that are, or one 0 if none is: numbers that a quantile can lie between."""
+    finite = losses[np.isfinite(losses)]
+    return finite if len(finite) else np.zeros(1)

@@ -30,8 +30,8 @@ def test_nothing_found_is_no_failure(tmp_path: Path, capsys) -> None:
 
 
 def test_a_figure_without_bound_is_null_in_json(tmp_path: Path, capsys) -> None:
-    norms = [1.0] * 50 + [float("inf")]
-    rows = [f"{number},1,2.5,,,{norm}\n" for number, norm in enumerate(norms, 1)]
+    losses = [2.5] * 50 + [float("inf")] * 30
+    rows = [f"{number},1,{loss},,,1.0\n" for number, loss in enumerate(losses, 1)]
     (tmp_path / "steps.csv").write_text("step,epoch,loss,items_per_second,waiting,gradient_norm/0\n" + "".join(rows))
     assert main(["doctor", str(tmp_path), "--json"]) == 3
     text = capsys.readouterr().out
