@@ -21,7 +21,7 @@ from backprop_jax.train import Checkpoints, Labelled, Progress, TextStream, Text
 __all__ = ["MODELS", "checksum", "main", "run"]
 
 _random = np.random.default_rng(0)
-IMAGES = Examples(_random.random((48, 4, 4, 1), np.float32), np.arange(48) % 3)
+IMAGES = Examples(_random.random((32, 4, 4, 1), np.float32), np.arange(32) % 3)
 TEXT = _random.integers(0, 5, 400)
 NORMED = bp.chain(bp.Conv(4, (3, 3), use_bias=False), bp.BatchNorm(), bp.ReLU())
 
@@ -49,7 +49,7 @@ def _gpt() -> tuple[Any, Any, Any, dict]:
 
 
 MODELS = {"mlp": _mlp, "resnet": _resnet, "lstm": _lstm, "gpt": _gpt}
-EPOCHS = 4
+EPOCHS = 3
 
 
 def run(name: str, folder: str, **options: Any):
