@@ -205,6 +205,8 @@ def test_a_stopped_training_goes_on_to_the_same_end(
     capsys.readouterr()
     assert main(flags) == 2
     assert "holds a training that stopped at step 42: --resume goes on with it; or choose" in refusal(capsys)
+    assert main([*flags, "--epochs", "1"]) == 2  # fewer steps than were taken, and not its to remove
+    assert "holds a training that stopped at step 42" in refusal(capsys)
     assert main([*flags, "--resume", "--log", "csv"]) == 0
     whole, parts = (load_writer(folder).params for folder in (trained[0], tmp_path))
     jax.tree.map(np.testing.assert_array_equal, whole, parts)
