@@ -7,18 +7,16 @@ from typing import Any
 from rich.console import Console
 
 from backprop_jax import data
-from backprop_jax.cli import tables
 from backprop_jax.cli.bits import bits_of_unit
 from backprop_jax.cli.corpus import load_corpus
 from backprop_jax.cli.image_flags import TrainDigits
-from backprop_jax.cli.job import MOST_COLUMNS, make_console
+from backprop_jax.cli.job import make_console, show_test
 from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.cli.result_flags import Evaluate
 from backprop_jax.cli.run_folder import ImageRun, TextRun, load_run
 from backprop_jax.cli.text_flags import TrainGPT
 from backprop_jax.cli.train_gpt import MOST
 from backprop_jax.data import ImageDataset
-from backprop_jax.train import confusion_matrix
 from backprop_jax.train import evaluate as test
 
 __all__ = ["evaluate"]
@@ -37,21 +35,12 @@ def evaluate(flags: Evaluate) -> int:
 def _of_images(console: Console | None, run: ImageRun, flags: Evaluate) -> dict[str, Any]:
     dataset = _images(run, flags)
     result = test(run.objective, run.params, run.state, dataset.test)
-    predicted, count = result.scores.argmax(-1), len(dataset.test)
-    right = int((predicted == dataset.test.y).sum())
     if console is not None:
-        console.print(
-            f"{dataset.name}: test accuracy {result.accuracy:.2%} ({right} of {count}), loss {result.loss:.4f}"
-        )
-        if dataset.classes <= MOST_COLUMNS:
-            console.print("\nConfusion matrix, predicted class by column:")
-            tables.show_confusion(
-                console, confusion_matrix(dataset.test.y, predicted, dataset.classes), dataset.class_names
-            )
+        show_test(console, f"{dataset.name}: ", result, dataset)
     return {
         "data": dataset.name,
-        "images": count,
-        "right": right,
+        "images": len(dataset.test),
+        "right": int((result.scores.argmax(-1) == dataset.test.y).sum()),
         "accuracy": result.accuracy,
         "loss": result.loss,
     }

@@ -39,7 +39,17 @@ from backprop_jax.train import (
 )
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["Job", "check_folder", "count_steps", "make_console", "prove", "run", "warm_up_and_decay", "write"]
+__all__ = [
+    "Job",
+    "check_folder",
+    "count_steps",
+    "make_console",
+    "prove",
+    "run",
+    "show_test",
+    "warm_up_and_decay",
+    "write",
+]
 
 CHECKED = 4  # images in the cross-check: enough to sum over, few enough that central differences stay exact
 TOLERANCE = 1e-6  # of a float64 gradient; right ones are within 1e-8, wrong ones beyond 1e-3
@@ -161,14 +171,20 @@ def prove(console: Console, objective: Layer, training: Training, batch: tuple, 
 
 def _test(console: Console, objective: Supervised, training: Training, dataset: ImageDataset) -> Evaluation:
     result = evaluate(objective, training.params, training.state, dataset.test)
+    show_test(console, "\n", result, dataset)
+    return result
+
+
+def show_test(console: Console, before: str, result: Evaluation, dataset: ImageDataset) -> None:
+    """Print accuracy and loss on the test images, behind what is to stand before, and which are taken for which."""
     predicted = result.scores.argmax(-1)
     right = int((predicted == dataset.test.y).sum())
-    console.print(f"\ntest accuracy {result.accuracy:.2%} ({right} of {len(dataset.test)}), loss {result.loss:.4f}")
+    told = f"test accuracy {result.accuracy:.2%} ({right} of {len(dataset.test)}), loss {result.loss:.4f}"
+    console.print(before + told)
     if dataset.classes <= MOST_COLUMNS:
         counts = confusion_matrix(dataset.test.y, predicted, dataset.classes)
         console.print("\nConfusion matrix, predicted class by column:")
         tables.show_confusion(console, counts, dataset.class_names)
-    return result
 
 
 def _write_training(console: Console, job: Job, trained: Fit) -> None:

@@ -12,13 +12,13 @@ from backprop_jax.cli.config import CONFIG, AnyTraining, save_config
 from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.doctor.health_file import record_health
+from backprop_jax.doctor.run_files import FILES
 from backprop_jax.train import Checkpoints, OtherTraining, each, log_steps, log_tensorboard
 from backprop_jax.train.step import GradientTransform
 
 __all__ = ["Recording", "recording"]
 
 CHECKPOINTS, EVENTS = "checkpoints", "events"
-HISTORY, STEPS, HEALTH = "history.csv", "steps.csv", "health.csv"
 REPLAY = "replay.safetensors"  # the step that went wrong
 ERRORS = OSError, ModuleNotFoundError, FloatingPointError, MemoryError, OtherTraining
 
@@ -35,8 +35,8 @@ class Recording(NamedTuple):
 def recording(
     program: str, flags: AnyTraining, objective: Layer, optimizer: GradientTransform, batch: PyTree
 ) -> Iterator[Recording]:
-    """Settings, checkpoints and logs in the folder of the run. The health of the layers is told by
-    `batch`. What they raise, or the training does, is Refused.
+    """Settings, checkpoints and logs in the folder of the run. The health of the layers is told by `batch`. What they
+    raise, or the training does, is Refused.
 
     Checkpoints of an earlier run are removed if that one ended, and its logs. Those of one that did not are weeks of
     somebody's work, perhaps: Refused is raised without --resume. A log that cannot be written is warned of.
@@ -54,14 +54,14 @@ def recording(
                     f"on with it; or choose another folder, or remove {folder}"
                 )
             checkpoints.discard_after(-1)
-            for name in (HISTORY, STEPS, HEALTH):
-                (flags.out / name).unlink(missing_ok=True)
+            for name in ("history", "steps", "health"):
+                (flags.out / FILES[name]).unlink(missing_ok=True)
         save_config(flags.out / CONFIG, flags)
         on_epoch, on_progress = [], []
         if "csv" in flags.log:
-            on_progress.append(_or_warn(flags.out / STEPS, log_steps(flags.out / STEPS)))
-            health = record_health(flags.out / HEALTH, objective, optimizer, batch)
-            on_epoch.append(_or_warn(flags.out / HEALTH, health))
+            steps, health = (flags.out / FILES[name] for name in ("steps", "health"))
+            on_progress.append(_or_warn(steps, log_steps(steps)))
+            on_epoch.append(_or_warn(health, record_health(health, objective, optimizer, batch)))
         if "tensorboard" in flags.log:
             tell_epoch, tell_progress = stack.enter_context(log_tensorboard(flags.out / EVENTS))
             on_epoch.append(tell_epoch)

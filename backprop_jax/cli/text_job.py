@@ -138,9 +138,6 @@ def _train(console: Console, job: TextJob, training: Training, batch: tuple) -> 
         nonlocal written
         notes = make_notes(flags, corpus.vocabulary, corpus.name) | {SCORE: repr(loss)}
         write(console, flags.out / FILE, lambda path: save_params(path, params, notes))
-        if not written:  # that of an earlier run would stay beside them, for good if this one diverges
-            with refusing(OSError, prefix=f"{history} is of an earlier run and cannot be removed: ", status=1):
-                history.unlink(missing_ok=True)
         written = True
 
     def on_stretch(row: TextEpoch, training: Training) -> None:

@@ -88,6 +88,8 @@ def steps_per_epoch(source: Source, batch_size: int, processes: int = 1) -> int:
     """
     if whole_number(batch_size, least=1) is None:
         raise ValueError(f"a batch has 1 example or more, a whole number, not {batch_size!r}")
+    if whole_number(processes, least=1) is None:
+        raise ValueError(f"an epoch is shared by 1 process or more, not {processes!r}")
     if not len(source):
         raise ValueError(f"{_name(source)} has no examples")
     steps = len(source) // (batch_size * processes)

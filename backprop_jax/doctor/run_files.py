@@ -71,8 +71,9 @@ def read_health(path: str | os.PathLike) -> tuple[LayerHealth, ...]:
 
     Raises:   OSError if there is no such file; ValueError that names the line for a number that is none.
     """
-    with open(path):
-        return _read(Path(path), _health) or ()
+    if (rows := _read(Path(path), _health)) is None:
+        raise FileNotFoundError(f"there is no file {path}")
+    return rows
 
 
 def _read(path: Path, make: Callable[["_Line"], Any]) -> tuple[Any, ...] | None:

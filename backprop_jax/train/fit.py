@@ -119,6 +119,12 @@ def fit(
             tell(on_progress, Progress(*place, speed.items_per_second(), speed.waiting(), records))
         return training
 
+    def settle(speed: Speed, training: Training) -> Training:
+        """A look, after which the training is fit to be measured, kept and given away."""
+        training = look(speed, training)
+        _require_finite(training.params, position.step)
+        return training
+
     with catch_interrupt() as interrupt:
 
         def tell(callback: Callable[..., None] | None, *report: Any) -> None:
@@ -144,17 +150,14 @@ def fit(
                 if take.since_look >= speed.steps_to_look:
                     training = look(speed, training)
                 if interrupt.requested is not None:
-                    training = look(speed, training)
-                    _require_finite(training.params, position.step)
+                    training = settle(speed, training)
                     if saving is not None:
                         saving.now(position, training)
                     return Fit(training, tuple(position.history), interrupt.requested)
                 if saving is not None and saving.is_due and left:
-                    training = look(speed, training)
-                    _require_finite(training.params, position.step)
+                    training = settle(speed, training)
                     saving.now(position, training)
-            training = look(speed, training)
-            _require_finite(training.params, position.step)
+            training = settle(speed, training)
             if not position.sums.steps:
                 raise ValueError(f"the data have no batch in epoch {position.epoch}")
             row = data.measure(objective, training, _pass(position, speed))

@@ -39,10 +39,8 @@ class GuardedSteps:
         replay: str | os.PathLike | None = None,
     ) -> None:
         self._objective, self._augment, self._replay = objective, augment, replay
-        self._step, self._steps = (
-            make(objective, optimizer, gradient_norms, differentiate, augment, extra)
-            for make in (make_step, make_steps)
-        )
+        self._step = make_step(objective, optimizer, gradient_norms, differentiate, augment, extra)
+        self._steps = make_steps(self._step)
         self._healthy = jnp.asarray(True)
         # Of each call since the last look: the inputs of its steps, and of each whether all went well so far, and its
         # outcome; those of several steps are stacked.

@@ -47,11 +47,10 @@ class Position:
         self.history.append(row)
         self.epoch, self.sums = self.epoch + 1, Sums()
 
-    def facts(self, data: TrainingData, epochs: int) -> dict[str, Any]:
-        """All of it, of which data, and of how many epochs, as JSON can hold it."""
+    def facts(self) -> dict[str, Any]:
+        """All but the step, as JSON can hold it."""
         history = [row._asdict() for row in self.history]
-        sums = asdict(self.sums)
-        return {"epoch": self.epoch, "epochs": epochs, "sums": sums, "history": history, "data": data.identity()}
+        return {"epoch": self.epoch, "sums": asdict(self.sums), "history": history}
 
 
 def resumed(checkpoints: Checkpoints, training: Training, data: TrainingData) -> tuple[Position, Training]:

@@ -36,7 +36,8 @@ class Saving:
     """
 
     def __init__(self, checkpoints: Checkpoints, data: TrainingData, position: Position, epochs: int) -> None:
-        self._checkpoints, self._data, self._epochs = checkpoints, data, epochs
+        self._checkpoints = checkpoints
+        self._same = {"data": data.identity(), "epochs": epochs}  # of every checkpoint; data are read for it
         self._best = min(map(_score, position.history), default=math.inf)
         self._last, self._cost = time.monotonic(), 0.0  # when one was written, and the seconds that it took
         self._unsaved: _Unsaved | None = None
@@ -52,7 +53,7 @@ class Saving:
             self.now(position, training)
         elif score < self._best:
             host = jax.tree.map(lambda leaf: jnp.copy(leaf) if is_key(leaf) else jax.device_get(leaf), training)
-            self._unsaved = _Unsaved(position.step, host, position.facts(self._data, self._epochs), score)
+            self._unsaved = _Unsaved(position.step, host, position.facts() | self._same, score)
         self._best = min(score, self._best)
 
     def now(self, position: Position, training: Training) -> None:
@@ -61,7 +62,7 @@ class Saving:
         self._try(self._checkpoints.wait)  # what went wrong with the one before must not keep this one from its place
         score = _score(position.history[-1]) if position.is_between_epochs else math.inf
         waiting = [] if self._unsaved is None or self._unsaved.step == position.step else [self._unsaved]
-        for unsaved in (*waiting, _Unsaved(position.step, training, position.facts(self._data, self._epochs), score)):
+        for unsaved in (*waiting, _Unsaved(position.step, training, position.facts() | self._same, score)):
             if unsaved.step not in self._checkpoints.steps:
                 step, tree, facts, score = unsaved
                 self._try(self._checkpoints.save, step, tree, facts, score if math.isfinite(score) else None)

@@ -48,7 +48,7 @@ def make_step(
     differentiate: Callable[[Layer], Callable] = value_and_grad,
     augment: Augmentation | None = None,
     extra: Callable[[PyTree, PyTree, PyTree, jax.Array | None], dict[str, Any]] | None = None,
-) -> Callable[..., tuple[Training, Any]]:
+) -> partial:
     """The compiled step `(training, batch) -> (training, loss)`, or `(training, (loss, watch(gradient)))` with `watch`.
 
     The buffers of `training` are donated: the old value is gone after the call. Objective and optimizer are values, so
@@ -66,19 +66,13 @@ def make_step(
     return partial(_step, objective, optimizer, watch, differentiate, augment, extra)
 
 
-def make_steps(
-    objective: Layer,
-    optimizer: GradientTransform,
-    watch: Callable[[PyTree], PyTree] | None = None,
-    differentiate: Callable[[Layer], Callable] = value_and_grad,
-    augment: Augmentation | None = None,
-    extra: Callable[[PyTree, PyTree, PyTree, jax.Array | None], dict[str, Any]] | None = None,
-) -> Callable[..., tuple[Training, Any]]:
-    """Several steps of `make_step` in one call, by a scan: for models so small that calling takes longer than the step.
+def make_steps(step: partial) -> Callable[..., tuple[Training, Any]]:
+    """Several steps of what `make_step` made in one call, by a scan: for models so small that calling takes longer than
+    the step.
 
     Takes what a step takes, batches and keys stacked along a new first axis, and gives the outcomes stacked so.
     """
-    return partial(_steps, objective, optimizer, watch, differentiate, augment, extra)
+    return partial(_steps, step.args)
 
 
 def _take(
@@ -122,24 +116,13 @@ def _take(
 _step = jax.jit(_take, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _steps(
-    objective: Layer,
-    optimizer: Any,
-    watch: Any,
-    differentiate: Any,
-    augment: Augmentation | None,
-    give: Any,
-    training: Training,
-    batches: PyTree,
-    keys: jax.Array | None = None,
-    healthy: jax.Array | None = None,
+    made_of: tuple, training: Training, batches: PyTree, keys: jax.Array | None = None, healthy: jax.Array | None = None
 ) -> tuple[Training, Any]:
     def body(carry: tuple, inputs: tuple) -> tuple[tuple, Any]:
         training, healthy = carry
-        training, outcome = _take(
-            objective, optimizer, watch, differentiate, augment, give, training, *inputs, healthy=healthy
-        )
+        training, outcome = _take(*made_of, training, *inputs, healthy=healthy)
         return (training, None if healthy is None else outcome[1]), outcome
 
     (training, _), outcomes = lax.scan(body, (training, healthy), (batches, keys))

@@ -1,6 +1,7 @@
 """How well a model does on examples it was not trained on, by training it several times on others."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -89,17 +90,18 @@ def _scores(
     held_out: tuple[np.ndarray, ...],
 ) -> np.ndarray:
     """Of each run on its own part; parts of one size at once, and there are two sizes at most."""
-
-    @jax.jit
-    @jax.vmap
-    def of_one(params: PyTree, state: PyTree, batch: PyTree) -> jax.Array:
-        return score(objective, batch)(params, state)
-
     sizes = np.array([len(rows) for rows in held_out])
     scores = np.zeros(len(sizes))
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
         rows = np.stack([held_out[fold] for fold in alike])
         params, state = jax.tree.map(lambda leaf, alike=alike: leaf[alike], runs[:2])
-        scores[alike] = of_one(params, state, (examples.x[rows], examples.y[rows]))
+        scores[alike] = _score_each(objective, score, params, state, (examples.x[rows], examples.y[rows]))
     return scores
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _score_each(
+    objective: Layer, score: Callable[[Layer, PyTree], Score], params: PyTree, state: PyTree, batches: PyTree
+) -> jax.Array:
+    return jax.vmap(lambda params, state, batch: score(objective, batch)(params, state))(params, state, batches)
