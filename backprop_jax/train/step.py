@@ -120,9 +120,11 @@ _step = jax.jit(_take, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
 def _steps(
     made_of: tuple, training: Training, batches: PyTree, keys: jax.Array | None = None, healthy: jax.Array | None = None
 ) -> tuple[Training, Any]:
+    take: Callable[..., tuple[Training, Any]] = partial(_take, *made_of)
+
     def body(carry: tuple, inputs: tuple) -> tuple[tuple, Any]:
         training, healthy = carry
-        training, outcome = _take(*made_of, training, *inputs, healthy=healthy)
+        training, outcome = take(training, *inputs, healthy=healthy)
         return (training, None if healthy is None else outcome[1]), outcome
 
     (training, _), outcomes = lax.scan(body, (training, healthy), (batches, keys))
