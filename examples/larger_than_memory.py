@@ -4,7 +4,7 @@
     python examples/larger_than_memory.py [--mebibytes 4096 --limit 1024] [--folder DISK]
 
 It writes records of 4 KiB, and trains on them in a process of its own which Linux refuses more memory than --limit, MiB
-for all of it. Without the flag this is a quarter of the data beyond what Python, JAX and the compiled step take before
+for all of it. Without the flag this is half of the data beyond what Python, JAX and the compiled step take before
 a record is read. It tells the peak, the MiB read a second, and for which share of the time steps waited for them.
 """
 
@@ -56,7 +56,7 @@ def learn(folder: Path) -> None:
     few = train.LoadedData([(np.zeros(WIDTH, np.float32), np.int32(0))] * 64, loaded.validation, BATCH_SIZE)
     begin = lambda: train.start(objective, optimizer, jax.random.key(0), next(few.batches(1)))
     train.fit(objective, optimizer, begin(), few, epochs=1)  # compiles
-    before, told, share = mebibytes("VmHWM"), [], flags.mebibytes / 4
+    before, told, share = mebibytes("VmHWM"), [], flags.mebibytes / 2
     if not flags.limit:
         refuse(mebibytes("VmData") + share)
     row = train.fit(objective, optimizer, begin(), loaded, epochs=1, on_progress=told.append).history[0]

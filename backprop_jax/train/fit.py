@@ -97,7 +97,7 @@ def fit(
         raise ValueError(f"a call takes 1 step or more, not {steps_per_call!r}")
     data.check(objective, training)
     position, training = _begin(training, data, checkpoints, resume)
-    take = GuardedSteps(objective, optimizer, differentiate, augment, extra, replay)
+    take = GuardedSteps(objective, optimizer, training.params, differentiate, augment, extra, replay)
     draws = augment is not None or extra is not None
     saving = None if checkpoints is None else Saving(checkpoints, data, position, epochs)
     model, first_epoch = getattr(objective, "layer", objective), position.epoch

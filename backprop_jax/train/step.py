@@ -48,6 +48,7 @@ def make_step(
     differentiate: Callable[[Layer], Callable] = value_and_grad,
     augment: Augmentation | None = None,
     extra: Callable[[PyTree, PyTree, PyTree, jax.Array | None], dict[str, Any]] | None = None,
+    guard_optimizer: bool = True,
 ) -> partial:
     """The compiled step `(training, batch) -> (training, loss)`, or `(training, (loss, watch(gradient)))` with `watch`.
 
@@ -61,9 +62,10 @@ def make_step(
     that of the step, or None.
 
     Called with `healthy`, a bool array, the step gives `(training, (outcome, healthy))`, and changes nothing unless
-    that is true and the loss and all that `watch` tells are finite; the flag given back is whether they were.
+    that is true and the loss and all that `watch` tells are finite; the flag given back is whether they were. Without
+    `guard_optimizer` the optimizer's state changes all the same, which is faster.
     """
-    return partial(_step, objective, optimizer, watch, differentiate, augment, extra)
+    return partial(_step, objective, optimizer, watch, differentiate, augment, extra, guard_optimizer)
 
 
 def make_steps(step: partial) -> Callable[..., tuple[Training, Any]]:
@@ -82,6 +84,7 @@ def _take(
     differentiate: Any,
     augment: Augmentation | None,
     give: Any,
+    guard_optimizer: bool,
     training: Training,
     batch: PyTree,
     key: jax.Array | None = None,
@@ -107,13 +110,18 @@ def _take(
         new_params, optimizer_state = update()
         return Training(new_params, state, optimizer_state), outcome
     healthy &= all_finite(outcome)
-    # Under a condition, for a choice between old and new numbers would read and write them all once more.
     old = params, optimizer_state
-    params, optimizer_state = lax.cond(healthy, lambda: keep_types(update(), old), lambda: old)
+    if (
+        guard_optimizer
+    ):  # under a condition, for a choice between old and new numbers would keep the old ones for longer
+        params, optimizer_state = lax.cond(healthy, lambda: keep_types(update(), old), lambda: old)
+    else:
+        new_params, optimizer_state = keep_types(update(), old)
+        params = where(healthy, new_params, params)
     return Training(params, where(healthy, state, training.state), optimizer_state), (outcome, healthy)
 
 
-_step = jax.jit(_take, static_argnums=(0, 1, 2, 3, 4, 5), donate_argnums=6)
+_step = jax.jit(_take, static_argnums=(0, 1, 2, 3, 4, 5, 6), donate_argnums=7)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)
