@@ -13,6 +13,7 @@ from backprop_jax.cli.refused import Refused, refusing
 from backprop_jax.core.layer import Layer, PyTree
 from backprop_jax.doctor.health_file import record_health
 from backprop_jax.doctor.run_files import FILES
+from backprop_jax.optim import hyperparams
 from backprop_jax.train import Checkpoints, OtherTraining, each, log_steps, log_tensorboard
 from backprop_jax.train.step import GradientTransform
 
@@ -57,17 +58,23 @@ def recording(
             for name in ("history", "steps", "health"):
                 (flags.out / FILES[name]).unlink(missing_ok=True)
         save_config(flags.out / CONFIG, flags)
-        on_epoch, on_progress = [], []
+        on_epoch, on_progress, rate = [], [], _learning_rate(optimizer)
         if "csv" in flags.log:
             steps, health = (flags.out / FILES[name] for name in ("steps", "health"))
-            on_progress.append(_or_warn(steps, log_steps(steps)))
+            on_progress.append(_or_warn(steps, log_steps(steps, rate)))
             on_epoch.append(_or_warn(health, record_health(health, objective, optimizer, batch)))
         if "tensorboard" in flags.log:
-            tell_epoch, tell_progress = stack.enter_context(log_tensorboard(flags.out / EVENTS))
+            tell_epoch, tell_progress = stack.enter_context(log_tensorboard(flags.out / EVENTS, rate))
             on_epoch.append(tell_epoch)
             on_progress.append(tell_progress)
         options = {"checkpoints": checkpoints, "resume": flags.resume, "replay": flags.out / REPLAY}
         yield Recording(options, each(*on_epoch), each(*on_progress))
+
+
+def _learning_rate(optimizer: GradientTransform) -> Any:
+    """That of the optimizer, or its schedule; None if it has several."""
+    rate = hyperparams(optimizer).get("learning_rate")
+    return None if isinstance(rate, tuple) else rate
 
 
 def _ended(checkpoints: Checkpoints) -> bool:

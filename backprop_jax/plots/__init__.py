@@ -7,6 +7,7 @@ from backprop_jax.plots.histograms import plot_histograms
 from backprop_jax.plots.landscape import Landscape, loss_landscape, plot_landscape
 from backprop_jax.plots.layer_health import plot_layer_health
 from backprop_jax.plots.learning_curves import plot_learning_curves
+from backprop_jax.plots.learning_rate import plot_learning_rate
 from backprop_jax.plots.paths import animate_paths, plot_paths
 from backprop_jax.plots.range_test import plot_range_test
 from backprop_jax.plots.rates import plot_rates
@@ -30,6 +31,7 @@ __all__ = [
     "plot_landscape",
     "plot_layer_health",
     "plot_learning_curves",
+    "plot_learning_rate",
     "plot_paths",
     "plot_range_test",
     "plot_rates",

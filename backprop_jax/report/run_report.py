@@ -10,6 +10,7 @@ from backprop_jax.doctor import diagnose, read_run
 from backprop_jax.plots.gradient_norms import plot_gradient_norms
 from backprop_jax.plots.layer_health import plot_layer_health
 from backprop_jax.plots.learning_curves import curves_in, plot_learning_curves
+from backprop_jax.plots.learning_rate import plot_learning_rate
 from backprop_jax.plots.speed import plot_speed
 from backprop_jax.plots.table import norms_of
 from backprop_jax.report.page import drawing, html_page, picture, table, tiles, unfolding
@@ -23,8 +24,8 @@ SHOWN_SUSPECTS = 50
 
 def run_report(folder: str | os.PathLike) -> str:
     """The page of what a training left in its folder: what it reached, what `doctor.diagnose` finds wrong, its curves,
-    the gradient norms of its layers, its speed, its health, its settings and its pictures. It is one HTML document with
-    nothing in it from elsewhere; a training may still be going on.
+    the gradient norms of its layers, its speed, its learning rate, its health, its settings and its pictures. It is one
+    HTML document with nothing in it from elsewhere; a training may still be going on.
 
     Raises:   ValueError, naming the file, if the folder is none of a training or a table in it is damaged; OSError if
               something cannot be read; ModuleNotFoundError, naming the extra to install, if matplotlib is missing.
@@ -36,6 +37,8 @@ def run_report(folder: str | os.PathLike) -> str:
         "Gradient norms": _norms(run),
         "Speed": _speed(run),
     }
+    if (steps := run.steps) is not None and "learning_rate" in steps:
+        sections["Learning rate"] = drawing(lambda: plot_learning_rate(steps), "learning rate over the steps")
     if (health := run.health) is not None:
         sections["Health of the layers"] = drawing(lambda: plot_layer_health(health), "health of the layers")
     if run.suspects is not None:

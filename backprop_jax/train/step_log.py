@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backprop_jax.files.atomic_file import atomic_file
+from backprop_jax.train.learning_rate import Rate, rate_of_step
 from backprop_jax.train.records import Progress
 
 __all__ = ["log_steps"]
@@ -13,9 +14,10 @@ __all__ = ["log_steps"]
 COLUMNS = "step", "epoch", "loss", "items_per_second", "waiting"
 
 
-def log_steps(path: str | os.PathLike) -> Callable[[Progress], None]:
+def log_steps(path: str | os.PathLike, learning_rate: Rate | None = None) -> Callable[[Progress], None]:
     """The `on_progress` of `fit` that writes steps to a file: the columns step, epoch, loss, items_per_second and
-    waiting, as in `Progress`, and `gradient_norm/<layer path>` for each layer.
+    waiting, as in `Progress`, learning_rate, if that or its schedule is given, and `gradient_norm/<layer path>` for
+    each layer.
 
     What it is told it writes at once. In a file that is there already the rows before its first step stay, so that a
     resumed training makes the file that it would have made had it never stopped, but for its speeds.
@@ -24,18 +26,21 @@ def log_steps(path: str | os.PathLike) -> Callable[[Progress], None]:
               another table.
     """
     path, begun = Path(path), False
+    rate = None if learning_rate is None else rate_of_step(learning_rate)
+    columns = COLUMNS if rate is None else (*COLUMNS, "learning_rate")
 
     def on_progress(progress: Progress) -> None:
         nonlocal begun
         first = progress.recent[0]
-        header = [*COLUMNS, *(f"gradient_norm/{layer}" for layer in first.gradient_norms)]
+        header = [*columns, *(f"gradient_norm/{layer}" for layer in first.gradient_norms)]
         if not begun:
             _keep_before(path, first.step, header)
             begun = True
         with open(path, "a", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             for record in progress.recent:
-                told = f"{progress.items_per_second:.6g}", f"{progress.waiting:.4f}"
+                told = [f"{progress.items_per_second:.6g}", f"{progress.waiting:.4f}"]
+                told += [] if rate is None else [f"{rate(record.step):.6g}"]
                 table.writerow([record.step, progress.epoch, record.loss, *told, *record.gradient_norms.values()])
 
     return on_progress

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
+from backprop_jax.train.learning_rate import Rate, rate_of_step
 from backprop_jax.train.records import Progress
 from backprop_jax.train.step import Training
 
@@ -15,11 +16,12 @@ Reporters = tuple[Callable[[Any, Training], None], Callable[[Progress], None]]
 
 
 @contextmanager
-def log_tensorboard(folder: str | os.PathLike) -> Iterator[Reporters]:
+def log_tensorboard(folder: str | os.PathLike, learning_rate: Rate | None = None) -> Iterator[Reporters]:
     """The callbacks `(on_epoch, on_progress)` for `fit` that write what TensorBoard shows, by tensorboardX.
 
-    Of each step the loss, the gradient norm of each layer, the speed and the waiting for data; of each epoch all
-    numbers of its row. A resumed training hides what was written of the steps that it takes again.
+    Of each step the loss, the learning rate, if that or its schedule is given, the gradient norm of each layer, the
+    speed and the waiting for data; of each epoch all numbers of its row. A resumed training hides what was written of
+    the steps that it takes again.
 
     Raises:   ModuleNotFoundError, naming the extra to install, if tensorboardX is missing.
     """
@@ -30,6 +32,7 @@ def log_tensorboard(folder: str | os.PathLike) -> Iterator[Reporters]:
             "logs for TensorBoard need tensorboardX, which is not installed: pip install 'backprop-jax[tensorboard]'"
         ) from error
     writer: Any = None
+    rate = None if learning_rate is None else rate_of_step(learning_rate)
 
     def open_from(step: int) -> Any:
         nonlocal writer
@@ -41,6 +44,8 @@ def log_tensorboard(folder: str | os.PathLike) -> Iterator[Reporters]:
         log = open_from(progress.recent[0].step)
         for record in progress.recent:
             log.add_scalar("step/loss", record.loss, record.step)
+            if rate is not None:
+                log.add_scalar("step/learning_rate", rate(record.step), record.step)
             for layer, norm in record.gradient_norms.items():
                 log.add_scalar(f"gradient_norm/{layer}", norm, record.step)
         log.add_scalar("step/items_per_second", progress.items_per_second, progress.step)

@@ -70,7 +70,10 @@ def test_the_files_can_be_used(trained: tuple[Path, str]) -> None:
     out, _ = trained
     assert {path.name for path in out.iterdir()} == {"params.safetensors", "history.csv", *RECORDED}
     with open(out / "steps.csv", newline="") as file:
-        assert [row["step"] for row in csv.DictReader(file)] == [str(step + 1) for step in range(3 * 26)]
+        steps = list(csv.DictReader(file))
+    assert [row["step"] for row in steps] == [str(step + 1) for step in range(3 * 26)]
+    rates = [float(row["learning_rate"]) for row in steps]
+    assert rates[0] == 0 and rates.index(max(rates)) == len(steps) // 20 and rates[-1] < max(rates) / 1000
     notes = read_metadata(out / "params.safetensors")
     assert (notes["data"], notes["cell"], notes["characters"]) == ("fox.txt", "lstm", "".join(sorted(set(FOX))))
     assert not any(str(out.parent) in note for note in notes.values())

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from backprop_jax import optim
 from backprop_jax.train import Progress, StepRecord, each, log_steps
 
 
@@ -31,6 +32,15 @@ def test_each_step_is_a_row_at_once(tmp_path: Path) -> None:
         "gradient_norm/1": "0.5",
         "gradient_norm/10": "0.375",
     }
+
+
+def test_the_rate_of_a_step_is_that_of_the_schedule_after_the_updates_before(tmp_path: Path) -> None:
+    path, schedule = tmp_path / "steps.csv", optim.linear_schedule(0.0, 0.5, 2)
+    log_steps(path, schedule)(report(1, 2, 3))
+    assert [row["learning_rate"] for row in read(path)] == ["0", "0.25", "0.5"]
+    log_steps(path, 0.125)(report(4))
+    assert [row["learning_rate"] for row in read(path)] == ["0", "0.25", "0.5", "0.125"]
+    assert list(read(path)[0])[-3:] == ["learning_rate", "gradient_norm/1", "gradient_norm/10"]
 
 
 def test_a_resumed_training_replaces_what_it_does_again(tmp_path: Path) -> None:
