@@ -68,7 +68,7 @@ def _table(path: Path, key: str | None) -> Columns | None:
     for number, row in enumerate(rows, 2):
         if len(row) != len(head):
             raise ValueError(f"{path} is damaged: line {number} has {len(row)} of {len(head)} columns")
-    columns = {name: _column(list(cells)) for name, cells in zip(head, zip(*rows, strict=True), strict=True)}
+    columns = {name: _column(name, list(cells)) for name, cells in zip(head, zip(*rows, strict=True), strict=True)}
     if key is None:
         return columns
     if key not in columns or columns[key].dtype.kind != "f":
@@ -78,8 +78,11 @@ def _table(path: Path, key: str | None) -> Columns | None:
     return {name: column[rows_kept] for name, column in columns.items()}
 
 
-def _column(cells: list[str]) -> np.ndarray:
-    """Numbers, nan where nothing is written, unless there is a text among them."""
+def _column(name: str, cells: list[str]) -> np.ndarray:
+    """Numbers, nan where nothing is written, unless there is a text among them, or they are paths: that of layer 1 is
+    no 1.0."""
+    if name == "layer":
+        return np.array(cells)
     try:
         return np.array([float(cell or "nan") for cell in cells])
     except ValueError:

@@ -35,6 +35,9 @@ def test_texts_stay_texts(tmp_path: Path) -> None:
     (tmp_path / "health.csv").write_text('epoch,layer,dead\n1,"0/a,b",\n1,2,0.5\n')
     health = read_run_folder(tmp_path).health
     assert health is not None and health["layer"].tolist() == ["0/a,b", "2"]
+    (tmp_path / "health.csv").write_text("epoch,layer,dead\n1,0,\n1,10,0.5\n")
+    health = read_run_folder(tmp_path).health
+    assert health is not None and health["layer"].tolist() == ["0", "10"]
 
 
 @pytest.mark.parametrize(
