@@ -46,7 +46,7 @@ SAYS = {  # what must be in the output
     "bert.py": r"(?s)^loss 8\.\d+, in the end 7\.[0-8].*right: pre-trained [4-9]\d\.\d%, from scratch [4-9]\d\.\d%",
     "char_lm.py": r"held-out text, bits a character: [2-5]\.\d{3}, 5-grams [12]\.\d{3}",  # where guessing has 6.5
     # Rare words and narrow valleys are what a step size for each parameter is for.
-    "compare_optimizers.py": r"(?s)dense\n.*sparse\n\* adam .*ill-conditioned\n\* adam ",
+    "compare_optimizers.py": r"(?s)dense\n.*sparse\n\* adam .*ill-conditioned\n\* adam .*surface.*\nsgd +1\d\d .* -  ",
     "dp_sgd.py": r"(?s)epsilon 8, noise \d\.\d\d: test accuracy [6-9]\d.*8\.00: .*inf, .*: test accuracy [89]\d",
     "finetune_lora.py": r"[34]\.\d{3}, then [23]\.\d{3}, 0\.\d{3} fewer; put together the same: True",
     "gpt.py": r"held-out text: bits a byte: GPT [2-4]\.\d{3}, LSTM [2-5]\.\d{3}",  # where guessing has 6

@@ -5,6 +5,7 @@ from backprop_jax.data.arrays import from_arrays
 from backprop_jax.data.batches import batches
 from backprop_jax.data.device_prefetch import prefetch_to_device
 from backprop_jax.data.digits import digits
+from backprop_jax.data.hard_tasks import narrow_valley, rare_words
 from backprop_jax.data.image_dataset import Examples, ImageDataset
 from backprop_jax.data.image_folders import image_folder
 from backprop_jax.data.loading import Source, ordered_batches, shuffled_batches, steps_per_epoch
@@ -82,6 +83,7 @@ __all__ = [
     "image_folder",
     "mask_tokens",
     "mnist5k",
+    "narrow_valley",
     "next_tokens",
     "normalize",
     "number_phrases",
@@ -92,6 +94,7 @@ __all__ = [
     "prefetch_to_device",
     "python_docs",
     "random_windows",
+    "rare_words",
     "read_parallel",
     "read_text",
     "read_tokens",

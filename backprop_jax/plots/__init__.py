@@ -12,15 +12,17 @@ from backprop_jax.plots.paths import animate_paths, plot_paths
 from backprop_jax.plots.range_test import plot_range_test
 from backprop_jax.plots.rates import plot_rates
 from backprop_jax.plots.speed import plot_speed
-from backprop_jax.plots.surfaces import SURFACES, Surface, descend
+from backprop_jax.plots.surfaces import SURFACES, Descent, Surface, descend, fastest_descent
 from backprop_jax.plots.sweeps import heat_map, parallel_coordinates
 
 __all__ = [
     "SURFACES",
+    "Descent",
     "Landscape",
     "Surface",
     "animate_paths",
     "descend",
+    "fastest_descent",
     "heat_map",
     "loss_landscape",
     "parallel_coordinates",

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from backprop_jax.optim import apply_updates
 from backprop_jax.train.step import GradientTransform
 
-__all__ = ["SURFACES", "Surface", "descend"]
+__all__ = ["SURFACES", "Descent", "Surface", "descend", "fastest_descent"]
 
 
 class Surface(NamedTuple):
@@ -35,6 +36,14 @@ def _beale(x: Any, y: Any) -> Any:
 
 def _saddle(x: Any, y: Any) -> Any:
     return x**2 - y**2 + y**4 / 4 + 1
+
+
+class Descent(NamedTuple):
+    """How an optimizer came down a surface."""
+
+    steps: int | None  # until the value stays below the goal; None if it does not
+    rate: float
+    places: np.ndarray  # (steps + 1, 2), the start first
 
 
 SURFACES = {
@@ -67,3 +76,24 @@ def descend(
         return jax.lax.scan(step, (begin, own.init(begin)), length=steps)[1]
 
     return jax.vmap(run)(rates)
+
+
+def fastest_descent(
+    surface: Surface,
+    optimizer: Callable[[jax.Array], GradientTransform],
+    rates: jax.Array,
+    steps: int,
+    *,
+    goal: float = 1e-3,
+    stays: int = 100,
+) -> Descent:
+    """The descent of the learning rate that takes the fewest of `steps` until the value is below `goal` to the end.
+
+    The last `stays` steps must be below it at least: who crosses the goal when the steps end has not come to rest.
+    """
+    values, places = descend(surface, optimizer, rates, steps)
+    taken = steps - np.argmax(~np.asarray(values < goal)[:, ::-1], axis=1)  # after the last that is not below
+    best = int(taken.argmin())
+    here = int(taken[best])
+    reached = here <= steps - stays and bool(values[best, -1] < goal)
+    return Descent(here if reached else None, float(rates[best]), np.asarray(places[best, : here + 1]))

@@ -24,3 +24,21 @@ def test_gradient_descent_on_the_bowl() -> None:
     x, y = -4 * np.array([[1, 0.99, 0.99**2], [1, 0.98, 0.98**2]]), 1.5 * np.array([[1, 0.5, 0.25], [1, 0, 0]])
     np.testing.assert_allclose(places, np.stack([x, y], -1), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(values, (x**2 + 50 * y**2) / 2, rtol=1e-5)
+
+
+def test_the_rate_that_takes_the_fewest_steps() -> None:
+    bowl, rates = plots.SURFACES["bowl"], jnp.array([0.001, 0.02, 0.05])  # the last diverges
+    steps, rate, places = plots.fastest_descent(bowl, optim.sgd, rates, 1000)
+    # y is 0 after one step, and x = -4 (1 - rate)^k. Below the goal from x^2 / 2 < 0.001 on.
+    assert rate == pytest.approx(0.02)
+    assert steps == int(np.ceil(np.log(np.sqrt(0.002) / 4) / np.log(0.98)))
+    assert places.shape == (steps + 1, 2)
+    assert tuple(places[0]) == bowl.start
+
+
+def test_who_does_not_come_down() -> None:
+    bowl = plots.SURFACES["bowl"]
+    assert plots.fastest_descent(bowl, optim.sgd, jnp.array([0.001, 0.05]), 300).steps is None
+    reached = plots.fastest_descent(bowl, optim.sgd, jnp.array([0.02]), 400).steps
+    assert reached == 223
+    assert plots.fastest_descent(bowl, optim.sgd, jnp.array([0.02]), 400, stays=200).steps is None
