@@ -137,7 +137,7 @@ WORKLOAD = Workload(
     title=f"{MODELS} MLPs, {STEPS} steps each, Adam, float32",
     cases={
         f"{'-'.join(map(str, widths))}, batch {batch}": partial(make_task, widths, batch)
-        for widths, batch in (((64, 32, 10), 32), ((64, 128, 10), 32), ((784, 64, 10), 64))
+        for widths, batch in (((16, 16, 4), 16), ((64, 32, 10), 32), ((64, 128, 10), 32), ((784, 64, 10), 64))
     },
     builders={builder.__name__: builder for builder in (ours, ours_one_by_one, ours_scanned)},
     counts_arguments=True,
