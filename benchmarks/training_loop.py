@@ -26,7 +26,7 @@ from backprop_jax.train import Checkpoints, Pass, Training
 BATCH = 256
 MODELS = {  # name: the shape of an example, the model
     "mlp": ((784,), bp.models.mlp((1024, 1024))),
-    "lenet5": ((28, 28, 1), bp.models.lenet5()),
+    "lenet": ((28, 28, 1), bp.models.lenet()),
 }
 LOGGED, CHECKPOINTED = "fit, steps.csv", "fit, steps.csv, checkpoints"
 
