@@ -25,7 +25,7 @@ def plot_learning_curves(history: History, steps: History | None = None) -> "Fig
     `history` are the rows that `train.fit` gives, or the columns of a `history.csv`. With `steps`, the columns of a
     `steps.csv`, the losses of the batches lie behind the curves, and the axis is in steps.
 
-    Raises:   ValueError if there are no rows, or nothing was measured; ModuleNotFoundError, naming the extra to
+    Raises:   ValueError if there are no rows, nothing was measured, or no column tells when; ModuleNotFoundError, naming the extra to
               install, if matplotlib is missing.
     """
     table = as_table(history)
@@ -33,6 +33,8 @@ def plot_learning_curves(history: History, steps: History | None = None) -> "Fig
     if not curves:
         raise ValueError(f"there is nothing to draw: no column train_... or validation_... among {', '.join(table)}")
     along = "epoch" if steps is None and "epoch" in table else "step"
+    if along not in table:
+        raise ValueError(f"there is no column {along} to draw over among {', '.join(table)}")
     with blank(5.5 * len(curves), 4) as figure:
         fields = figure.subplots(1, len(curves), squeeze=False)[0]
         for axes, (quantity, parts) in zip(fields, curves.items(), strict=True):

@@ -72,13 +72,15 @@ def cross_validate(
 def folds_of(labels: np.ndarray, folds: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """The numbers 0, ..., N - 1 in so many parts of nearly one size, of which each has its share of every label.
 
+    What is no single label, as several targets of an example, (N, ...), is dealt out by chance alone.
+
     Raises:   ValueError if there are fewer than two folds, or more than labels.
     """
     if whole_number(folds, least=2) is None or folds > len(labels):
         raise ValueError(f"{len(labels)} examples make from 2 to {len(labels)} folds, not {folds!r}")
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     # Dealt out like cards that are sorted by label: what one label begins, the next goes on with.
-    dealt = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    dealt = shuffled[np.argsort(labels[shuffled], kind="stable")] if labels.ndim == 1 else shuffled
     return tuple(np.sort(dealt[fold::folds]) for fold in range(folds))
 
 

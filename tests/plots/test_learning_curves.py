@@ -43,3 +43,5 @@ def test_what_diverged_and_what_was_not_validated_is_drawn() -> None:
     assert len(plots.plot_learning_curves({"step": [1, 2], "train_loss": [1.0, 2.0]}).axes[0].lines) == 1
     with pytest.raises(ValueError, match="no column train_"):
         plots.plot_learning_curves({"epoch": [1]})
+    with pytest.raises(ValueError, match="no column step to draw over among train_loss"):
+        plots.plot_learning_curves({"train_loss": [1.0, 2.0]})

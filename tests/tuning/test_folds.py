@@ -30,6 +30,12 @@ def test_every_label_has_its_share_in_every_fold() -> None:
     assert not np.array_equal(parts[0], folds_of(labels, 5, seed=2)[0])
 
 
+def test_several_targets_of_an_example_are_dealt_out_by_chance() -> None:
+    parts = folds_of(np.zeros((11, 3)), 3, seed=1)
+    assert sorted(map(len, parts)) == [3, 4, 4]
+    assert sorted(np.concatenate(parts)) == list(range(11))
+
+
 def test_all_folds_at_once_are_one_after_another() -> None:
     told = []
     tell = lambda *news: told.append(news[:2])
