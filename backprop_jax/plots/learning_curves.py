@@ -25,8 +25,8 @@ def plot_learning_curves(history: History, steps: History | None = None) -> "Fig
     `history` are the rows that `train.fit` gives, or the columns of a `history.csv`. With `steps`, the columns of a
     `steps.csv`, the losses of the batches lie behind the curves, and the axis is in steps.
 
-    Raises:   ValueError if there are no rows, nothing was measured, or no column tells when; ModuleNotFoundError, naming the extra to
-              install, if matplotlib is missing.
+    Raises:   ValueError if there are no rows, nothing was measured, or no column tells when; ModuleNotFoundError,
+              naming the extra to install, if matplotlib is missing.
     """
     table = as_table(history)
     curves = curves_in(table)
