@@ -1,6 +1,6 @@
 """What `train.fit` costs beside the bare compiled step: `python -m benchmarks.training_loop`.
 
-Models of 5 to 15 ms a step on two cores: an MLP of 1.9 M numbers at batches of 256, which has little to do for each of
+Models of 10 to 20 ms a step on two cores: an MLP of 1.9 M numbers at batches of 256, which has little to do for each of
 its numbers, and LeNet-5, with 62,000. The contestants take turns, in an order that changes from round to round: the
 bare step in a Python loop, `fit`, `fit` with a log of its steps, and `fit` with that and a checkpoint every two
 seconds, written in the background, and one at the end. A ratio is that of the times of a round; the median over the

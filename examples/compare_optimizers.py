@@ -20,7 +20,6 @@ from backprop_jax import data, losses, optim, plots, tuning
 OPTIMIZERS = {"sgd": optim.sgd, "momentum": partial(optim.sgd, momentum=0.9)}
 OPTIMIZERS |= {name: getattr(optim, name) for name in ("adagrad", "rmsprop", "adam", "adamw", "lion", "muon")}
 OPTIMIZERS["schedule-free"] = optim.schedule_free_adamw
-ON_SURFACES = OPTIMIZERS.keys() - {"muon"}  # which is AdamW where there is no matrix
 RATES = np.geomspace(1e-4, 30, 12)
 KNOWN = data.digits().train
 TASKS = {  # a model, its loss and examples
@@ -38,6 +37,9 @@ arguments.add_argument("--animation", metavar="FILE", help="draw them as they co
 flags = arguments.parse_args()
 if flags.steps < 1 or flags.seeds < 2:
     arguments.error("it takes --steps 1 or more and --seeds 2 or more")
+descending = [name for name in flags.only if name != "muon"]  # which is AdamW where there is no matrix
+if (flags.paths or flags.animation) and not descending:
+    arguments.error("muon alone has no way down a surface to draw")
 
 print(f"held-out loss after {flags.steps} steps: mean of {flags.seeds} seeds, its standard error, (rate)")
 print("* best, = no further from it than two standard errors, ! the lowest or highest rate of all tried")
@@ -64,13 +66,12 @@ for task, (model, loss, x, y) in TASKS.items():
 print("\nsteps until the value of a surface stays below 0.001 (rate), of 5000")
 print(f"{'':14}" + "".join(f"{surface:>18}" for surface in plots.SURFACES))
 paths = {surface: {} for surface in plots.SURFACES}
-for name in sorted(ON_SURFACES.intersection(flags.only), key=flags.only.index):
+for name in descending:
     print(f"{name:14}", end="")
     for title, surface in plots.SURFACES.items():
         steps, rate, paths[title][name] = plots.fastest_descent(surface, OPTIMIZERS[name], jnp.asarray(RATES), 5000)
         print(f"{f'{steps} ({rate:.2g})' if steps else '-':>18}", end="")
     print()
-
 if flags.plot:
     plots.plot_rates(RATES, scores).savefig(flags.plot)
 if flags.paths:

@@ -107,6 +107,7 @@ def test_an_example_is_a_program_of_its_own(tmp_path: Path) -> None:
         ("char_lm.py", ["--characters", "100"], "--characters 3000 or more"),
         ("char_lm.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("compare_optimizers.py", ["--seeds", "1"], "--seeds 2 or more"),
+        ("compare_optimizers.py", ["--only", "muon", "--paths", "paths.png"], "muon alone has no way"),
         ("dp_sgd.py", ["--epsilons", "0"], "--epsilons above 0"),
         ("explain_a_digit.py", ["--epochs", "0"], "--epochs 1 or more"),
         ("finetune_lora.py", ["--rank", "0"], "--rank 1 to 64"),

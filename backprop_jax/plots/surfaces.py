@@ -22,6 +22,14 @@ class Surface(NamedTuple):
     window: tuple[float, float, float, float]  # what is shown: left, right, bottom, top
 
 
+class Descent(NamedTuple):
+    """How an optimizer came down a surface."""
+
+    steps: int | None  # until the value stays below the goal; None if it does not
+    rate: float
+    places: np.ndarray  # (steps + 1, 2), the start first
+
+
 def _bowl(x: Any, y: Any) -> Any:
     return (x**2 + 50 * y**2) / 2
 
@@ -36,14 +44,6 @@ def _beale(x: Any, y: Any) -> Any:
 
 def _saddle(x: Any, y: Any) -> Any:
     return x**2 - y**2 + y**4 / 4 + 1
-
-
-class Descent(NamedTuple):
-    """How an optimizer came down a surface."""
-
-    steps: int | None  # until the value stays below the goal; None if it does not
-    rate: float
-    places: np.ndarray  # (steps + 1, 2), the start first
 
 
 SURFACES = {
@@ -89,11 +89,10 @@ def fastest_descent(
 ) -> Descent:
     """The descent of the learning rate that takes the fewest of `steps` until the value is below `goal` to the end.
 
-    The last `stays` steps must be below it at least: who crosses the goal when the steps end has not come to rest.
+    The last `stays` steps, 1 or more, must be below it: who crosses the goal when the steps end has not come to rest.
     """
-    values, places = descend(surface, optimizer, rates, steps)
-    taken = steps - np.argmax(~np.asarray(values < goal)[:, ::-1], axis=1)  # after the last that is not below
+    values, places = map(np.asarray, descend(surface, optimizer, rates, steps))
+    taken = np.where(values < goal, 0, np.arange(1, steps + 1)).max(axis=1)  # up to the last value that is not below
     best = int(taken.argmin())
     here = int(taken[best])
-    reached = here <= steps - stays and bool(values[best, -1] < goal)
-    return Descent(here if reached else None, float(rates[best]), np.asarray(places[best, : here + 1]))
+    return Descent(here if here <= steps - stays else None, float(rates[best]), places[best, : here + 1])

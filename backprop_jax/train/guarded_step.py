@@ -80,8 +80,7 @@ class GuardedSteps:
         """
         with explaining_memory(self._objective, training, self._since[0][0][0][0] if self._since else ()):
             told = jax.block_until_ready([(healthy, outcome) for _, healthy, outcome in self._since])
-        # Waited for as a whole and then read: `jax.device_get` takes ten times as long for so many numbers, and begins
-        # while the steps still need the cores.
+        # Waited for as a whole and then read: on a CPU `jax.device_get` takes ten times as long for so many numbers.
         seen = jax.tree.map(np.asarray, told)
         since = [inputs for call, _, _ in self._since for inputs in call]
         steps = [
