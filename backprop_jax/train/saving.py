@@ -41,6 +41,7 @@ class Saving:
         self._best = min(map(_score, position.history), default=math.inf)
         self._last, self._cost = time.monotonic(), 0.0  # when one was written, and the seconds that it took
         self._unsaved: _Unsaved | None = None
+        self._begun: int | None = None  # the latest step that was tried
 
     @property
     def is_due(self) -> bool:
@@ -63,8 +64,10 @@ class Saving:
         score = _score(position.history[-1]) if position.is_between_epochs else math.inf
         waiting = [] if self._unsaved is None or self._unsaved.step == position.step else [self._unsaved]
         for unsaved in (*waiting, _Unsaved(position.step, training, position.facts() | self._same, score)):
-            if unsaved.step not in self._checkpoints.steps:
+            # One that could not be written is not tried again at once: what the library left of it is in the way.
+            if unsaved.step not in (self._begun, *self._checkpoints.steps):
                 step, tree, facts, score = unsaved
+                self._begun = step
                 self._try(self._checkpoints.save, step, tree, facts, score if math.isfinite(score) else None)
         self._unsaved, self._last = None, time.monotonic()
         self._cost = self._last - begin
